@@ -26,7 +26,7 @@ format: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix
 
 dictionary: $(VENV)/.ready
-	$(BIN)/python -m crawler.schema > datasets/dictionary.md
+	$(BIN)/python -m crawler.dictionary > datasets/dictionary.md
 
 # The pins, made anew from pyproject.toml.
 requirements: $(VENV)/.ready-dev

@@ -1,6 +1,6 @@
 """Closed vocabularies: every word that may stand in a column, and what it means.
 
-Beside each word stands its meaning, which is its entry in the data dictionary (`crawler.schema`).
+Beside each word stands its meaning, which is its entry in the data dictionary (`crawler.dictionary`).
 """
 
 from enum import StrEnum
@@ -79,7 +79,7 @@ class MxKind(Vocabulary):
 class UnusableExchange(Vocabulary):
     """Why an MX exchange cannot be a mail host (RFC 5321 s2.3.5, RFC 2181 s10.3)."""
 
-    ROOT = "root", "'.', beside other MX records"
+    ROOT = "root", "'.', which is no host: null MX (RFC 7505), alone or against it beside others"
     IP_LITERAL = "ip_literal", "an IP address written as a name"
     LOCALHOST = "localhost", "localhost or a name below it"
     SINGLE_LABEL = "single_label", "a single label"

@@ -1,19 +1,18 @@
-"""Arrow schemas, rows and the data dictionary, all derived from the records."""
+"""Arrow schemas, and tables to and from records: all derived from the records."""
 
 import dataclasses
+import itertools
+import operator
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 
-from crawler.outcomes import Vocabulary
-from crawler.records import TABLE_KEYS, TABLES
-
-_SCALARS: dict[type, pa.DataType] = {
+SCALARS: dict[type, pa.DataType] = {
     str: pa.string(),
     bytes: pa.binary(),
     bool: pa.bool_(),
@@ -33,13 +32,16 @@ class Column:
     nullable: bool
 
 
-def columns(record: type) -> Iterator[Column]:
-    """Yield the columns of a record class, in order."""
+@cache
+def columns(record: type) -> tuple[Column, ...]:
+    """Return the columns of a record class, in order."""
     hints = get_type_hints(record, include_extras=True)
+    found = []
     for field in dataclasses.fields(record):
         annotation, description = get_args(hints[field.name])
         inner, nullable = _without_none(annotation)
-        yield Column(field.name, inner, description, nullable)
+        found.append(Column(field.name, inner, description, nullable))
+    return tuple(found)
 
 
 def _without_none(annotation: Any) -> tuple[Any, bool]:
@@ -50,7 +52,7 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
     return annotation, False
 
 
-def _element(annotation: Any) -> Any:
+def element_type(annotation: Any) -> Any:
     """Return the element type of tuple[X, ...]."""
     element, ellipsis = get_args(annotation)
     assert ellipsis is ..., annotation
@@ -61,13 +63,13 @@ def _element(annotation: Any) -> Any:
 def arrow_type(annotation: Any) -> pa.DataType:
     """Return the Arrow type of a field's annotation."""
     if get_origin(annotation) is tuple:
-        return pa.list_(pa.field("element", arrow_type(_element(annotation)), nullable=False))
+        return pa.list_(pa.field("element", arrow_type(element_type(annotation)), nullable=False))
     if dataclasses.is_dataclass(annotation):
         assert isinstance(annotation, type)
         return pa.struct(_fields(annotation))
     if issubclass(annotation, StrEnum):
         return pa.string()
-    return _SCALARS[annotation]
+    return SCALARS[annotation]
 
 
 def _fields(record: type) -> list[pa.Field]:
@@ -80,51 +82,76 @@ def arrow_schema(record: type) -> pa.Schema:
     return pa.schema(_fields(record))
 
 
+def to_table(record: type, records: Sequence[Any]) -> pa.Table:
+    """Return an Arrow table of records of one class.
+
+    Built column by column: a tenth of the time that Arrow needs for a dict per row.
+    """
+    schema = arrow_schema(record)
+    return pa.Table.from_arrays(_members(record, records), schema=schema)
+
+
+def _members(record: type, records: Sequence[Any]) -> list[pa.Array]:
+    return [
+        _column_maker(c.annotation)(list(map(operator.attrgetter(c.name), records))) for c in columns(record)
+    ]
+
+
 @cache
-def _to_arrow(annotation: Any) -> Callable[[Any], Any] | None:
-    """Return the conversion that makes Arrow accept a value of this type; None: it needs none."""
+def _column_maker(annotation: Any) -> Callable[[list[Any]], pa.Array]:
+    """Return the function that makes an Arrow array of values of a type, or None."""
+    kind = arrow_type(annotation)
     if get_origin(annotation) is tuple:
-        convert = _to_arrow(_element(annotation))
-        return None if convert is None else (lambda values: [convert(value) for value in values])
+        make_elements = _column_maker(element_type(annotation))
+
+        def make_lists(values: list[Any]) -> pa.Array:
+            elements = list(itertools.chain.from_iterable(value for value in values if value is not None))
+            ends = itertools.accumulate((0 if value is None else len(value) for value in values), initial=0)
+            # An offset that is null makes its list null.
+            offsets = [None if v is None else end for v, end in zip((*values, ()), ends, strict=True)]
+            return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), make_elements(elements), type=kind)
+
+        return make_lists
     if dataclasses.is_dataclass(annotation):
         assert isinstance(annotation, type)
-        return row_maker(annotation)
-    return None
+        blank = _blank(annotation)
+        fields = list(kind)
+
+        def make_structs(values: list[Any]) -> pa.Array:
+            # Members that may not be null need a value even where the struct is.
+            filled = [blank if value is None else value for value in values]
+            mask = pa.array([value is None for value in values], pa.bool_())
+            return pa.StructArray.from_arrays(_members(annotation, filled), fields=fields, mask=mask)
+
+        return make_structs
+    return lambda values: pa.array(values, kind)
 
 
 @cache
-def row_maker(record: type) -> Callable[[Any], dict[str, Any]]:
-    """Return the function that turns a record into a row: a dict of plain values for Arrow."""
-    members = [(c.name, _to_arrow(c.annotation)) for c in columns(record)]
-
-    def make_row(value: Any) -> dict[str, Any]:
-        row = {}
-        for name, convert in members:
-            member = getattr(value, name)
-            row[name] = member if convert is None or member is None else convert(member)
-        return row
-
-    return make_row
-
-
-def to_table(record: type, records: Iterable[Any]) -> pa.Table:
-    """Return an Arrow table of records of one class."""
-    make_row = row_maker(record)
-    return pa.Table.from_pylist([make_row(value) for value in records], schema=arrow_schema(record))
+def _blank(annotation: Any) -> Any:
+    """Return any value of a type."""
+    if get_origin(annotation) is tuple:
+        return ()
+    if dataclasses.is_dataclass(annotation):
+        assert isinstance(annotation, type)
+        return annotation(
+            **{c.name: None if c.nullable else _blank(c.annotation) for c in columns(annotation)}
+        )
+    if issubclass(annotation, StrEnum):
+        return next(iter(annotation))
+    return datetime.fromtimestamp(0, UTC) if annotation is datetime else annotation()
 
 
 @cache
 def _from_arrow(annotation: Any) -> Callable[[Any], Any] | None:
     """Return the conversion that undoes `_to_arrow`; None: the value needs none."""
     if get_origin(annotation) is tuple:
-        convert = _from_arrow(_element(annotation))
+        convert = _from_arrow(element_type(annotation))
         return tuple if convert is None else (lambda values: tuple(convert(value) for value in values))
     if dataclasses.is_dataclass(annotation):
         assert isinstance(annotation, type)
         return record_maker(annotation)
-    if issubclass(annotation, StrEnum):
-        return annotation
-    return None
+    return annotation if isinstance(annotation, type) and issubclass(annotation, StrEnum) else None
 
 
 @cache
@@ -140,62 +167,3 @@ def record_maker(record: type) -> Callable[[Mapping[str, Any]], Any]:
         return record(**values)
 
     return make_record
-
-
-def dictionary() -> str:
-    """Return the data dictionary, as Markdown: every column of every table, and every word in it."""
-    return "\n".join(_dictionary_lines()) + "\n"
-
-
-def _dictionary_lines() -> Iterator[str]:
-    yield "# Data dictionary"
-    yield ""
-    yield "Generated from `crawler/records.py` and `crawler/outcomes.py` by `make dictionary`; do not edit."
-    yield "Nested columns are written with a dot; `[]` marks the elements of a list. Null means not attempted"
-    yield "or not known, as the description says; it never means no."
-    vocabularies: dict[str, type[Vocabulary]] = {}
-    for table, record in TABLES.items():
-        yield from ("", f"## {table}", "", _summary(record), "", f"Key: {', '.join(TABLE_KEYS[table])}.", "")
-        yield "| column | type | null | description |"
-        yield "|---|---|---|---|"
-        yield from _dictionary_rows("", record, vocabularies)
-    for name, vocabulary in sorted(vocabularies.items()):
-        yield from (
-            "",
-            f"## Words of `{name}`",
-            "",
-            _summary(vocabulary),
-            "",
-            "| word | meaning |",
-            "|---|---|",
-        )
-        yield from (f"| `{word.value}` | {word.meaning} |" for word in vocabulary)
-
-
-def _summary(documented: type) -> str:
-    return " ".join((documented.__doc__ or "").split())
-
-
-def _dictionary_rows(prefix: str, record: type, vocabularies: dict[str, type[Vocabulary]]) -> Iterator[str]:
-    for column in columns(record):
-        annotation, path = column.annotation, prefix + column.name
-        is_list = get_origin(annotation) is tuple
-        if is_list:
-            annotation, path = _element(annotation), path + "[]"
-        nested = dataclasses.is_dataclass(annotation)
-        if nested:
-            word = "struct"
-        elif issubclass(annotation, Vocabulary):
-            vocabularies[annotation.__name__] = annotation
-            word = f"`{annotation.__name__}`"
-        else:
-            word = str(_SCALARS[annotation])
-        null = "yes" if column.nullable else "no"
-        yield f"| `{path}` | {'list of ' if is_list else ''}{word} | {null} | {column.description} |"
-        if nested:
-            assert isinstance(annotation, type)
-            yield from _dictionary_rows(path + ".", annotation, vocabularies)
-
-
-if __name__ == "__main__":
-    print(dictionary(), end="")  # noqa: T201 (this is how `make dictionary` gets it)

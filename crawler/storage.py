@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ class RunFolder:
         """Tell whether a shard's part file stands."""
         return self.part_path(table, shard).is_file()
 
-    def write_part(self, table: str, shard: int, records: Iterable[Any]) -> None:
+    def write_part(self, table: str, shard: int, records: Sequence[Any]) -> None:
         """Write the records of one shard."""
         self.write_part_table(table, shard, to_table(TABLES[table], records))
 

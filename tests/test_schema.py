@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawler.dictionary import dictionary
 from crawler.outcomes import Vocabulary
 from crawler.records import TABLE_KEYS, TABLES
-from crawler.schema import arrow_schema, columns, dictionary, record_maker, to_table
+from crawler.schema import arrow_schema, columns, record_maker, to_table
 
 
 def values(annotation: Any) -> st.SearchStrategy[Any]:

@@ -1,0 +1,58 @@
+"""The run folder: files that appear whole or not at all, and folders that are no runs."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from crawler.domain_list import RejectedLine
+from crawler.outcomes import Rejection
+from crawler.storage import RunFolder, RunFolderError, write_parquet
+
+
+def test_a_part_file_that_fails_while_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_rows: object, path: Path, **_: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("crawler.storage.pq.write_table", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_parquet(tmp_path / "part.parquet", pa.table({"a": [1]}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parts_are_found_by_their_shard(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.write_part("certificates", 12, [])
+    assert run.has_part("certificates", 12)
+    assert not run.has_part("certificates", 1)
+    assert run.shards("certificates") == [12]
+    assert run.count("certificates") == 0
+    run.clear_table("certificates")
+    assert run.shards("certificates") == []
+
+
+def test_a_folder_of_something_else_is_no_run_folder(tmp_path: Path) -> None:
+    assert not RunFolder(tmp_path / "new").exists()
+    assert not RunFolder(tmp_path).exists()
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(RunFolderError, match="is no run folder"):
+        RunFolder(tmp_path).exists()
+    with pytest.raises(RunFolderError, match="is no run folder"):
+        RunFolder(tmp_path / "thesis.tex").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\x00"])
+def test_an_unreadable_manifest_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(RunFolderError, match=r"run\.json"):
+        RunFolder(tmp_path).read_manifest()
+
+
+def test_rejected_lines_are_listed_with_their_reason(tmp_path: Path) -> None:
+    RunFolder(tmp_path).write_rejected([RejectedLine(3, 'a "quoted", line', Rejection.NOT_A_DOMAIN)])
+    assert (
+        tmp_path / "rejected.csv"
+    ).read_text() == 'line,text,reason\n3,"a ""quoted"", line",not_a_domain\n'
