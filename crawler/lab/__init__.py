@@ -1,0 +1,1 @@
+"""The lab: a loopback internet with known truth."""

@@ -1,0 +1,237 @@
+"""Who receives the mail: providers, small hosters, and hosts below the domain itself."""
+
+from dataclasses import dataclass, field
+from random import Random
+from zlib import crc32
+
+from crawler.lab.certificate_scenarios import CERTIFICATE_SCENARIOS, MAX_COMMON_NAME, Key
+from crawler.lab.internet import CertificateOrder
+from crawler.lab.profile import Profile, Provider, Wheel
+from crawler.lab.tlsa_scenarios import TLSA_SCENARIOS
+from crawler.lab.world import Certified, MailHost, Site, World, Zone
+
+IPV6_ADDRESS = "::1"
+MAX_LABEL = 63
+
+Exchange = tuple[int, MailHost]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a host below a domain must be like; None: drawn by the rates."""
+
+    session: str | None = None
+    certificate: str | None = None
+    tls: str | None = None
+    tlsa: str | None = None
+
+
+ANYTHING = Wish()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """What a host is like; its TLSA records depend on its zone too."""
+
+    session: str
+    certificate: str
+    tls: str
+    tlsa: str | None
+
+
+class SiteMaker:
+    """Draws hosts outside the providers."""
+
+    def __init__(self, world: World, profile: Profile, rng: Random, *, ipv6: bool) -> None:
+        """Prepare the draws."""
+        self.world = world
+        self.profile = profile
+        self.rng = rng
+        self._sessions, self._certificates = profile.wheel("sessions"), profile.wheel("certificates")
+        self._tls, self._tlsa = profile.wheel("tls"), profile.wheel("tlsa")
+        self._ipv6_site: Site | None = None
+        self.ipv6 = ipv6
+
+    def ipv6_site(self) -> Site | None:
+        """Return the one machine that good hosts share on IPv6; None without IPv6."""
+        if self.ipv6 and self._ipv6_site is None:
+            self._ipv6_site = self.world.new_site("good", "modern", "mx6.lab.test", address=IPV6_ADDRESS)
+        return self._ipv6_site
+
+    def draw(self, wish: Wish) -> Drawn:
+        """Return what a wish comes to."""
+        return Drawn(
+            session=wish.session or self._sessions.draw(self.rng),
+            certificate=wish.certificate or self._certificates.draw(self.rng),
+            tls=wish.tls or self._tls.draw(self.rng),
+            tlsa=wish.tlsa,
+        )
+
+    def tlsa(self, drawn: Drawn, zone: Zone, certified: Certified | None) -> str:
+        """Return a word of TLSA_SCENARIOS that makes sense for a host."""
+        word = drawn.tlsa or self._tlsa.draw(self.rng)
+        if TLSA_SCENARIOS[word].needs_signed not in (None, zone.secure):
+            return "none"
+        if word == "ta" and certified:
+            sent = self.world.internet.certificates[certified.order_id].chain_sent
+            return word if sent != "leaf" else "ee"
+        return word
+
+    def key(self) -> Key:
+        """Draw a key type."""
+        return "rsa" if self.rng.random() < self.profile.rsa else "ecdsa"
+
+    def certify(self, drawn: Drawn, site: Site, host: str, domain: str) -> Certified | None:
+        """Return the certificate of a host, if its site ever shows one."""
+        word = drawn.certificate
+        if not site.scenario.handshake:
+            return None
+        if word == "cn_only" and len(host) > MAX_COMMON_NAME:
+            word = "good"
+        return self.world.certify(CERTIFICATE_SCENARIOS[word], host, domain, self.key())
+
+    def host(
+        self,
+        name: str,
+        domain: str,
+        zone: Zone,
+        drawn: Drawn,
+        *,
+        extra: Site | None = None,
+        alias: str | None = None,
+    ) -> MailHost:
+        """Put a host below a domain (or the domain itself) onto a site; extra: a second address of it."""
+        site = self.world.shared_site(drawn.session, drawn.tls, name)
+        certified = self.certify(drawn, site, name, domain)
+        return self.world.mail_host(
+            name,
+            zone,
+            self.world.provider_of(name),
+            [site] if extra is None else [site, extra],
+            certified,
+            tlsa=self.tlsa(drawn, zone, certified),
+            alias=alias,
+        )
+
+
+@dataclass(slots=True)
+class _Customers:
+    """A provider that gives each customer a host name of its own."""
+
+    provider: Provider
+    zone: Zone
+    zone_name: str
+    sites: list[Site]
+    certified: Certified
+    taken: set[str] = field(default_factory=set)
+
+    def exchanges(self, domain: str, makers: SiteMaker) -> list[Exchange]:
+        """Return the exchange of a new customer."""
+        label = domain.replace(".", "-")
+        if len(label) > MAX_LABEL or label in self.taken:
+            label = f"{label[: MAX_LABEL - 9].rstrip('-')}-{crc32(domain.encode()):08x}"
+        sites = [self.sites[len(self.taken) % len(self.sites)]]
+        self.taken.add(label)
+        if self.provider.ipv6 and (ipv6_site := makers.ipv6_site()):
+            sites.append(ipv6_site)
+        host = makers.world.mail_host(
+            f"{label}.{self.zone_name}",
+            self.zone,
+            self.provider.domain,
+            sites,
+            self.certified,
+            tlsa=self.provider.tlsa,
+        )
+        return [(self.provider.preferences[0], host)]
+
+
+class Hosting:
+    """Every hoster, set up when its first domain comes; who hosts a domain is drawn by their shares."""
+
+    def __init__(self, makers: SiteMaker, domain_count: int) -> None:
+        """Prepare the draws; small hosters are as many as the number of domains needs."""
+        self.makers = makers
+        self.world = makers.world
+        profile = makers.profile
+        self._shared: dict[str, list[Exchange]] = {}
+        self._customers: dict[str, _Customers] = {}
+        self._hosters: dict[int, list[Exchange]] = {}
+        self._providers = {provider.domain: provider for provider in profile.providers}
+        small = profile.small_hosters
+        self._hoster_count = max(1, round(domain_count * small.share / small.domains_each))
+        shares = {provider.domain: provider.share for provider in profile.providers}
+        self._wheel = Wheel(shares | {"small": small.share}, "self")
+
+    def draw(self) -> str:
+        """Return who hosts the next domain: a provider's domain, 'small' or 'self'."""
+        return self._wheel.draw(self.makers.rng)
+
+    def exchanges(self, who: str, domain: str) -> list[Exchange]:
+        """Return the exchanges that a hoster (not 'self') gives a domain."""
+        if who == "small":
+            return self.small_hoster()
+        if who not in self._customers and who not in self._shared:
+            self._set_up(self._providers[who])
+        if who in self._customers:
+            return self._customers[who].exchanges(domain, self.makers)
+        return self._shared[who]
+
+    def small_hoster(self) -> list[Exchange]:
+        """Return the exchanges of one of the small hosters."""
+        number = self.makers.rng.randrange(self._hoster_count)
+        if number not in self._hosters:
+            self._hosters[number] = self._new_hoster(number)
+        return self._hosters[number]
+
+    def _new_hoster(self, number: int) -> list[Exchange]:
+        makers, small = self.makers, self.makers.profile.small_hosters
+        domain = f"hoster{number:04d}.example"
+        zone = self.world.zone(domain, secure=makers.rng.random() < small.signed)
+        exchanges = []
+        for preference in (10, 20):
+            drawn = makers.draw(ANYTHING)
+            name = CERTIFICATE_SCENARIOS[drawn.certificate].host_name(f"mx{preference // 10}", domain)
+            sites = [self.world.shared_site(drawn.session, drawn.tls, name)]
+            if (
+                drawn.session == "good"
+                and makers.rng.random() < small.ipv6
+                and (ipv6_site := makers.ipv6_site())
+            ):
+                sites.append(ipv6_site)
+            certified = makers.certify(drawn, sites[0], name, domain)
+            tlsa = makers.tlsa(drawn, zone, certified)
+            host = self.world.mail_host(name, zone, domain, sites, certified, tlsa=tlsa)
+            exchanges.append((preference, host))
+        return exchanges
+
+    def _set_up(self, provider: Provider) -> None:
+        zone = self.world.zone(provider.domain, secure=provider.signed)
+        hosts = [f"{label}.{provider.domain}" for label in provider.labels]
+        if provider.per_customer:
+            names: tuple[str, ...] = (hosts[0], f"*.{hosts[0]}")
+        else:
+            names = tuple(hosts)
+        order = CertificateOrder(common_name=hosts[0], dns_names=names, key=provider.key)
+        order_id = provider.domain
+        self.world.order(order_id, order)
+        certified = Certified(order_id, CERTIFICATE_SCENARIOS["good"].verdict(), names)
+        if provider.per_customer:
+            sites = self._new_sites(provider, hosts[0], order_id)
+            self._customers[provider.domain] = _Customers(provider, zone, hosts[0], sites, certified)
+        else:
+            self._shared[provider.domain] = [
+                (preference, self._shared_host(provider, zone, host, certified))
+                for preference, host in zip(provider.preferences, hosts, strict=True)
+            ]
+
+    def _new_sites(self, provider: Provider, name: str, order_id: str) -> list[Site]:
+        return [
+            self.world.new_site(provider.session, provider.tls, name, certificate=order_id)
+            for _ in range(provider.addresses)
+        ]
+
+    def _shared_host(self, provider: Provider, zone: Zone, host: str, certified: Certified) -> MailHost:
+        sites = self._new_sites(provider, host, certified.order_id)
+        if provider.ipv6 and (ipv6_site := self.makers.ipv6_site()):
+            sites.append(ipv6_site)
+        return self.world.mail_host(host, zone, provider.domain, sites, certified, tlsa=provider.tlsa)

@@ -1,0 +1,288 @@
+"""The world under construction: zones, addresses, certificates and mail hosts, each with its truth."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from publicsuffixlist import PublicSuffixList
+
+from crawler.lab.certificate_scenarios import (
+    CERTIFICATE_SCENARIOS,
+    NO_TLS_VERDICT,
+    CertificateScenario,
+    Key,
+    certificate_truth,
+)
+from crawler.lab.internet import CertificateOrder, DnsAnswer, Internet, MailServer
+from crawler.lab.lookups import FAILED_LOOKUPS, Row, denied, found
+from crawler.lab.smtp_scenarios import (
+    SMTP_SCENARIOS,
+    TLS_SCENARIOS,
+    SmtpScenario,
+    TlsScenario,
+    session_truth,
+)
+from crawler.lab.tlsa_scenarios import TLSA_SCENARIOS, tlsa_verdict
+
+PANELS = 20
+_PANEL_DOMAIN = "sharedhosting.example"
+_NETWORK_SIZE = 250
+
+
+TRUTH_TABLES = (
+    "domains",
+    "mx_hosts",
+    "sts_policies",
+    "sessions",
+    "certificates",
+    "session_verdicts",
+    "domain_verdicts",
+)
+"""Every table of the truth; each has its list of rows, be it empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """Security of a zone's answers, and of its denials."""
+
+    secure: bool
+    denials_secure: bool
+
+    def denied(self, kind: str, status: str) -> Row:
+        """Return the truth of a denial in this zone."""
+        return denied(kind, status, secure=self.denials_secure)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One address and what answers there, for any number of host names."""
+
+    server: MailServer
+    certificates: dict[str, str]
+    scenario: SmtpScenario
+    tls: TlsScenario
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """A certificate in use: its order, and what it is worth to the host that uses it."""
+
+    order_id: str
+    verdict: Row
+    dns_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MailHost:
+    """What domain verdicts need to know of a mail host."""
+
+    name: str
+    completed: bool = False
+    """TLS was completed at some address."""
+    pkix_ok: bool = False
+    dns_names: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class World:
+    """Builds an Internet. Everything put in declares its truth at once."""
+
+    addresses_per_behaviour: int
+    addresses_per_slow_behaviour: int
+    internet: Internet = field(default_factory=lambda: Internet(truth={table: [] for table in TRUTH_TABLES}))
+    _sites: dict[tuple[str, str], list[Site]] = field(default_factory=lambda: defaultdict(list))
+    _uses: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    _sessions: dict[tuple[str, str | None], Row] = field(default_factory=dict)
+    _reached: set[str] = field(default_factory=set)
+    _panels_used: int = 0
+    _suffixes: PublicSuffixList = field(default_factory=lambda: PublicSuffixList(only_icann=True))
+
+    def truth(self, table: str, row: Row) -> None:
+        """Declare a row."""
+        self.internet.truth[table].append(row)
+
+    # --- DNS -------------------------------------------------------------------------------------------
+
+    def zone(self, apex: str, *, secure: bool, denials_secure: bool | None = None) -> Zone:
+        """Make a zone; denials_secure where an enclosing secure zone decides for an insecure one."""
+        if secure:
+            self.internet.secure_zones.add(apex)
+        return Zone(secure, secure if denials_secure is None else denials_secure)
+
+    def answer(self, owner: str, kind: str, values: Sequence[str], zone: Zone) -> None:
+        """Publish an RRset; no values = an empty answer, which makes the name exist."""
+        records = tuple([(owner, kind, value) for value in values])
+        self.internet.answers[owner, kind] = DnsAnswer(records=records, secure=zone.secure)
+
+    def answer_alias(self, owner: str, target: str, kind: str, values: Sequence[str], zone: Zone) -> None:
+        """Publish a CNAME and, in the same answer, the records at its target."""
+        records = ((owner, "CNAME", f"{target}."), *[(target, kind, value) for value in values])
+        self.internet.answers[owner, kind] = DnsAnswer(records=records, secure=zone.secure)
+
+    def fail(self, owner: str, kind: str, failure: str, values: Sequence[str] = ()) -> Row:
+        """Publish a failing lookup, and return its truth; values stand behind a bogus answer."""
+        failed = FAILED_LOOKUPS[failure]
+        answer = failed.answer
+        if values and answer.bogus:
+            answer = replace(answer, records=tuple([(owner, kind, value) for value in values]))
+        self.internet.answers[owner, kind] = answer
+        return failed.truth(kind)
+
+    def provider_of(self, host: str) -> str:
+        """Return the registrable domain of a host name outside the providers."""
+        return self._suffixes.privatesuffix(host) or host
+
+    # --- addresses -------------------------------------------------------------------------------------
+
+    def _next_address(self) -> str:
+        network, host = divmod(len(self.internet.mail_servers), _NETWORK_SIZE)
+        return f"127.{16 + network // 256}.{network % 256}.{host + 1}"
+
+    def new_site(
+        self, session: str, tls: str, server_name: str, *, address: str = "", certificate: str | None = None
+    ) -> Site:
+        """Return a new server at an address of its own."""
+        scenario, versions = SMTP_SCENARIOS[session], TLS_SCENARIOS[tls]
+        certificates: dict[str, str] = {}
+        fields: dict[str, Any] = {
+            "address": address or self._next_address(),
+            "tls_min": versions.tls_min,
+            "tls_max": versions.version,
+            "post_quantum": versions.post_quantum,
+            "server_name": server_name,
+            "default_certificate": certificate,
+            "certificates": certificates,
+        }
+        server = MailServer(**(fields | scenario.server))
+        self.internet.mail_servers[server.address] = server
+        return Site(server, certificates, scenario, versions)
+
+    def shared_site(self, session: str, tls: str, server_name: str) -> Site:
+        """Return a server that behaves so: a new one, until there are enough of them to share."""
+        scenario = SMTP_SCENARIOS[session]
+        behaviour = (session, tls if scenario.handshake else "")
+        limit = self.addresses_per_slow_behaviour if scenario.is_slow else self.addresses_per_behaviour
+        sites, use = self._sites[behaviour], self._uses[behaviour]
+        self._uses[behaviour] = use + 1
+        if use < limit:
+            sites.append(self.new_site(session, tls, server_name))
+        return sites[use % limit]
+
+    # --- certificates ----------------------------------------------------------------------------------
+
+    def order(self, order_id: str, order: CertificateOrder) -> None:
+        """Order a certificate, once."""
+        self.internet.certificates.setdefault(order_id, order)
+
+    def certify(self, scenario: CertificateScenario, host: str, domain: str, key: Key) -> Certified:
+        """Return a certificate of this kind for a host name below a domain."""
+        order_id = host
+        if scenario.hosting_provider:
+            order_id = f"panel{self._panels_used % PANELS:02d}.{_PANEL_DOMAIN}"
+            self._panels_used += 1
+            order = CERTIFICATE_SCENARIOS["good"].make_order(order_id, _PANEL_DOMAIN, key)
+        else:
+            order = scenario.make_order(host, domain, key)
+        self.order(order_id, order)
+        return Certified(order_id, scenario.verdict(), self.internet.certificates[order_id].dns_names)
+
+    def reach(self, order_id: str) -> None:
+        """Declare that a survey meets this certificate."""
+        if order_id not in self._reached:
+            self._reached.add(order_id)
+            self.truth("certificates", certificate_truth(order_id, self.internet.certificates[order_id]))
+
+    # --- mail hosts ------------------------------------------------------------------------------------
+
+    def mail_host(
+        self,
+        name: str,
+        zone: Zone,
+        provider: str,
+        sites: Sequence[Site],
+        certified: Certified | None,
+        *,
+        tlsa: str = "none",
+        alias: str | None = None,
+    ) -> MailHost:
+        """Put a host into DNS and onto its sites, and declare all that a survey finds there."""
+        addresses = sorted(site.server.address for site in sites)
+        row: Row = {"mx_host": name, "provider": provider}
+        for kind, member in (("A", "a"), ("AAAA", "aaaa")):
+            values = [address for address in addresses if (":" in address) == (kind == "AAAA")]
+            row[member] = self._publish_addresses(name, kind, values, zone, alias)
+        self.truth("mx_hosts", row)
+        lookup = self._publish_tlsa(name, zone, tlsa, certified)
+        for site in sites:
+            self._declare_session(name, site, certified, lookup)
+        if certified is None or not any(site.scenario.handshake for site in sites):
+            return MailHost(name)
+        return MailHost(name, True, certified.verdict["pkix_ok"], certified.dns_names)
+
+    def _publish_addresses(
+        self, name: str, kind: str, values: Sequence[str], zone: Zone, alias: str | None
+    ) -> Row:
+        if alias is None:
+            if not values:
+                return zone.denied(kind, "nodata")
+            self.answer(name, kind, values, zone)
+            return found(kind, values, secure=zone.secure)
+        self.answer_alias(name, alias, kind, values, zone)
+        row = found(kind, values, secure=zone.secure, cname_chain=(alias,))
+        return row if values else row | {"status": "nodata"}
+
+    def _publish_tlsa(self, name: str, zone: Zone, word: str, certified: Certified | None) -> Row:
+        owner, scenario = f"_25._tcp.{name}", TLSA_SCENARIOS[word]
+        if scenario.failure:
+            return self.fail(owner, "TLSA", scenario.failure, [f"3 1 1 {'0' * 64}"])
+        if not scenario.records or certified is None:
+            return zone.denied("TLSA", "nxdomain")
+        members = ("usage", "selector", "matching_type", "association_data")
+        records = sorted(scenario.placed_records(certified.order_id))
+        self.answer(owner, "TLSA", ["{} {} {} {}".format(*record) for record in records], zone)
+        return found(
+            "TLSA", [dict(zip(members, record, strict=True)) for record in records], secure=zone.secure
+        )
+
+    def _declare_session(self, name: str, site: Site, certified: Certified | None, lookup: Row) -> None:
+        scenario, address = site.scenario, site.server.address
+        completed = bool(scenario.handshake)
+        order_id = certified.order_id if certified and completed else None
+        if order_id is not None:
+            self.reach(order_id)
+            if site.server.default_certificate != order_id:
+                site.certificates[name] = order_id
+        session = self._sessions.get((address, order_id))
+        if session is None:
+            certificate = (order_id, self.internet.certificates[order_id].key) if order_id else None
+            session = session_truth(scenario, site.tls, site.server, certificate)
+            self._sessions[address, order_id] = session
+        self.truth("sessions", {"mx_host": name, **session, "tlsa": lookup})
+        verdict = certified.verdict if certified and completed else NO_TLS_VERDICT
+        self.truth(
+            "session_verdicts",
+            {
+                "mx_host": name,
+                "address": address,
+                "attempt": 1,
+                "basis": "direct",
+                "outcome": scenario.outcome,
+                **verdict,
+                **tlsa_verdict(lookup),
+            },
+        )
+
+    def host_without_address(self, name: str, zone: Zone, provider: str, word: str) -> MailHost:
+        """Put a host without usable addresses: no_address, nxdomain or a word of FAILED_LOOKUPS."""
+        row: Row = {"mx_host": name, "provider": provider}
+        for kind, member in (("A", "a"), ("AAAA", "aaaa")):
+            if word == "nxdomain":
+                row[member] = zone.denied(kind, "nxdomain")
+            elif word == "no_address":
+                self.answer(name, kind, (), zone)
+                row[member] = denied(kind, "nodata", secure=zone.secure)
+            else:
+                row[member] = self.fail(name, kind, word, ["192.0.2.1"] if kind == "A" else ["2001:db8::1"])
+        self.truth("mx_hosts", row)
+        return MailHost(name)
