@@ -1,0 +1,21 @@
+-- Key types and sizes of the certificates that MX hosts send. Unit: pair of MX host (with TLS) and server
+-- certificate. Facts about the certificates seen: no bounds. The twelve commonest, then the rest together.
+WITH leaves AS (
+    SELECT DISTINCT mx_host, tls.chain[1] AS sha256 FROM tls_addresses WHERE len(tls.chain) > 0
+),
+keys AS (
+    SELECT CASE WHEN parse_failure IS NOT NULL THEN 'unparsable'
+                ELSE coalesce(key_type, 'other') || coalesce(' ' || key_bits, '') END AS "key"
+    FROM leaves JOIN certificates USING (sha256)
+),
+ranked AS (
+    SELECT "key", count(*) AS n, row_number() OVER (ORDER BY count(*) DESC, "key") AS place
+    FROM keys GROUP BY "key"
+),
+classes AS (
+    SELECT CASE WHEN place > 12 THEN 'all other keys' ELSE "key" END AS stratum,
+           min(place) AS place, sum(n) AS n
+    FROM ranked GROUP BY stratum
+)
+SELECT stratum, 'pair of MX host and certificate' AS unit, unnest(census(n, total - n, 0))
+FROM classes CROSS JOIN (SELECT count(*) AS total FROM keys) ORDER BY place;

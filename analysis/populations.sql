@@ -1,0 +1,93 @@
+-- The tables of a run folder, the arithmetic of a share, and the populations that figures count over.
+-- Run it first, in one DuckDB session with the figure's own file:
+--     SET VARIABLE run_folder = 'RUN';
+-- Every exclusion below has its reason; the figure `populations` prints how many each one takes out.
+-- Populations are views; the two that most others stand on are tables, so that they are read once.
+
+CREATE VIEW domains AS FROM read_parquet(getvariable('run_folder') || '/domains/*.parquet');
+CREATE VIEW mx_hosts AS FROM read_parquet(getvariable('run_folder') || '/mx_hosts/*.parquet');
+CREATE VIEW sts_policies AS FROM read_parquet(getvariable('run_folder') || '/sts_policies/*.parquet');
+CREATE VIEW sessions AS FROM read_parquet(getvariable('run_folder') || '/sessions/*.parquet');
+CREATE VIEW certificates AS FROM read_parquet(getvariable('run_folder') || '/certificates/*.parquet');
+CREATE VIEW session_verdicts AS FROM read_parquet(getvariable('run_folder') || '/session_verdicts/*.parquet');
+CREATE VIEW domain_verdicts AS FROM read_parquet(getvariable('run_folder') || '/domain_verdicts/*.parquet');
+
+-- A share with the bounds that non-response leaves: estimate = yes of the known; low = every unknown is a
+-- no, high = every unknown is a yes. No estimate without a denominator.
+CREATE MACRO share(numerator, denominator) AS
+    CASE WHEN denominator > 0 THEN numerator::DOUBLE / denominator::DOUBLE END;
+CREATE MACRO census(yes, "no", unknown) AS struct_pack(
+    numerator := yes,
+    denominator := yes + "no",
+    estimate := share(yes, yes + "no"),
+    low := CASE WHEN yes + "no" > 0 THEN share(yes, yes + "no" + unknown) END,
+    high := CASE WHEN yes + "no" > 0 THEN share(yes + unknown, yes + "no" + unknown) END,
+    "interval" := 'nonresponse'
+);
+-- The same over a column of true (yes), false (no) and null (not known).
+CREATE MACRO census_of(answer) AS census(
+    count(*) FILTER (answer), count(*) FILTER (NOT answer), count(*) FILTER (answer IS NULL)
+);
+-- Three-valued "and", "or" over a column: an unknown decides nothing, and is not passed over either.
+CREATE MACRO every_one(answer) AS
+    CASE WHEN bool_or(NOT answer) THEN false WHEN bool_or(answer IS NULL) THEN NULL ELSE bool_and(answer) END;
+CREATE MACRO any_one(answer) AS
+    CASE WHEN bool_or(answer) THEN true WHEN bool_or(answer IS NULL) THEN NULL ELSE bool_or(answer) END;
+
+-- D0, listed: every distinct domain of the list. Lines that are no domain name never became a row; they
+-- stand in rejected.csv.
+CREATE VIEW D0 AS SELECT domain, position, rank, mx_kind, mx FROM domains;
+
+-- D1, resolvable: the MX query was answered.
+--   out: nxdomain                the name does not exist, so it can have no mail
+--   out: servfail, timeout, ...  nobody knows what its MX is: a failure of the lookup, not of the domain
+CREATE VIEW D1 AS FROM D0 WHERE mx.status IN ('noerror', 'nodata');
+
+-- D2, mail-capable: explicit MX that is not null MX, or implicit MX with an address. The two are strata.
+--   out: null MX                 says that it accepts no mail (RFC 7505)
+--   out: no MX and no address    nowhere to deliver to (RFC 5321 s5.1)
+--   out: no MX, address unknown  both address lookups together found none and one of them failed
+--   in:  null MX beside others   the others are explicit MX: RFC 7505 is broken, mail still goes there
+CREATE VIEW D2 AS
+SELECT D1.*, CASE mx_kind WHEN 'no_mx' THEN 'implicit MX' ELSE 'explicit MX' END AS mx_stratum
+FROM D1 LEFT JOIN mx_hosts ON D1.mx_kind = 'no_mx' AND mx_hosts.mx_host = D1.domain
+WHERE mx_kind IN ('explicit', 'null_mx_with_others')
+   OR (mx_kind = 'no_mx' AND len(mx_hosts.a.addresses) + len(mx_hosts.aaaa.addresses) > 0);
+
+-- The usable exchanges of each mail-capable domain, each once with its lowest preference.
+--   out: unusable exchanges      no mail host has such a name; they still decide which preference is lowest
+CREATE TABLE domain_hosts AS
+WITH records AS (
+    SELECT domain, unnest(mx.records, recursive := true) FROM D2 WHERE mx_stratum = 'explicit MX'
+),
+best AS (SELECT domain, min(preference) AS preference FROM records GROUP BY domain)
+SELECT records.domain, exchange AS mx_host, min(records.preference) = min(best.preference) AS is_primary
+FROM records JOIN best USING (domain)
+WHERE unusable IS NULL
+GROUP BY records.domain, exchange
+UNION ALL
+SELECT domain, domain AS mx_host, true AS is_primary FROM D2 WHERE mx_stratum = 'implicit MX';
+
+-- P, primary: the MX hosts with the lowest preference value of a domain; implicit MX: the domain itself.
+CREATE VIEW P AS SELECT domain, mx_host FROM domain_hosts WHERE is_primary;
+
+-- I, reached: distinct (MX host, address) that ever greeted with 220.
+--   out: no connection, no greeting, another greeting than 220: they gave no answer (figure `nonresponse`)
+CREATE TABLE I AS SELECT DISTINCT mx_host, address, family FROM sessions WHERE greeting.code = 220;
+
+-- H, reached: MX hosts with at least one address in I.
+CREATE VIEW H AS SELECT DISTINCT mx_host FROM I;
+
+-- D3, reachable: mail-capable with at least one MX host in H, whatever its preference.
+CREATE VIEW D3 AS FROM D2 WHERE domain IN (SELECT domain FROM domain_hosts JOIN H USING (mx_host));
+
+-- The MX hosts that H was reached from, which bounds over hosts reach back to.
+--   out: no address              both lookups were answered, and there is none: there is no such server
+--   in:  lookup failed           there may be one
+CREATE VIEW mail_hosts AS
+SELECT mx_host, len(a.addresses) + len(aaaa.addresses) AS addresses
+FROM mx_hosts
+WHERE mx_host IN (SELECT mx_host FROM domain_hosts)
+  AND (len(a.addresses) + len(aaaa.addresses) > 0
+       OR a.status NOT IN ('noerror', 'nodata', 'nxdomain')
+       OR aaaa.status NOT IN ('noerror', 'nodata', 'nxdomain'));

@@ -1,0 +1,197 @@
+"""The report: RUN/report.html, one file that needs nothing else, the same octets for the same run."""
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from analysis import shares
+from analysis.charts import bar_chart, column_chart, own_bars, published_bars
+from analysis.figures import FigureRow, compute_figures, figure_sql, read_run
+from analysis.literature import LITERATURE, Anchor, read_literature
+from analysis.sections import HEADLINE, SECTIONS, Section, key_row, sentence
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_PATH_SETTINGS = {"root_store"}
+"""Settings that are places on the surveying machine; what was there is named by its digest."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Panel:
+    """The part of a figure that one chart shows."""
+
+    title: str
+    chart: Markup
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Chapter:
+    """One figure as the template shows it."""
+
+    section: Section
+    sentence: str
+    panels: list[Panel]
+    rows: dict[str, list[FigureRow]]
+    """By unit, in the order of the figure."""
+    anchors: list[Anchor]
+    sql: str
+
+
+def render_report(
+    run_folder: Path, rows: Sequence[FigureRow] | None = None, literature: Path = LITERATURE
+) -> Path:
+    """Write RUN/report.html and return its path; without rows, the figures are computed (and written) first.
+
+    Raises RunFolderError for an incomplete run folder.
+    """
+    run = read_run(run_folder)
+    rows = compute_figures(run_folder) if rows is None else rows
+    page = (
+        _environment().get_template("report.html.j2").render(_context(run, rows, read_literature(literature)))
+    )
+    path = run_folder / "report.html"
+    path.write_text(page, encoding="utf-8", newline="\n")
+    return path
+
+
+def headlines(rows: Sequence[FigureRow]) -> list[str]:
+    """Return one line per figure for the terminal: figure, share, count, bounds."""
+    lines = []
+    for section in SECTIONS:
+        row = key_row(section, _of_figure(rows, section.figure))
+        if row is None:
+            continue
+        bounds = shares.bounds_text(row)
+        amount = "" if shares.is_index(row) else f"{shares.count_text(row)}  "
+        line = (
+            f"{row.figure:<24} {shares.share_text(row):>11}  {amount}{row.stratum}, {shares.unit_text(row)}"
+            + (f"  [bounds {bounds}]" if bounds else "")
+        )
+        lines.append(_for_terminal(line))
+    return lines
+
+
+def _for_terminal(line: str) -> str:
+    """Narrow spaces are for the page: terminals get a comma between digits, a blank before the sign."""
+    space = shares.NARROW_SPACE
+    return re.sub(rf"(?<=\d){space}(?=\d)", ",", line).replace(space, " ")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {
+        "share": shares.share_text,
+        "bounds": shares.bounds_text,
+        "numerator": shares.numerator_text,
+        "denominator": shares.denominator_text,
+        "amounts": shares.count_text,
+        "unit": shares.unit_text,
+        "count": shares.count,
+        "published": _published_text,
+        "day": lambda text: _utc(text).strftime("%Y-%m-%d"),
+        "minute": lambda text: _utc(text).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+    return environment
+
+
+def _context(run: Mapping[str, Any], rows: Sequence[FigureRow], anchors: Sequence[Anchor]) -> dict[str, Any]:
+    headline_rows = _of_figure(rows, HEADLINE)
+    headline = next(row for row in headline_rows if row.stratum == "all")
+    beside = _published(anchors, HEADLINE)
+    own = [dataclasses.replace(bar, label="This run: reachable mail domains") for bar in own_bars([headline])]
+    chart = bar_chart([*own, *published_bars(beside)], "STARTTLS by domain", "headline")
+    chapters = [_chapter(section, rows, anchors) for section in SECTIONS]
+    return {
+        "run": run,
+        "settings": {
+            key: value for key, value in sorted(run["settings"].items()) if key not in _PATH_SETTINGS
+        },
+        "headline": headline,
+        "headline_chart": Markup(chart),  # noqa: S704 - drawn by us; every text in it is escaped
+        "headline_anchors": beside,
+        "chapters": chapters,
+        "key_rows": _key_rows(rows),
+        "populations": _of_figure(rows, "populations"),
+        "populations_sql": figure_sql("populations"),
+        "definitions_sql": {
+            name: (Path(__file__).parent / name).read_text(encoding="utf-8")
+            for name in ("populations.sql", "domains.sql")
+        },
+        "has_ranks": any(row.stratum == "1/rank" for row in rows),
+    }
+
+
+def _key_rows(rows: Sequence[FigureRow]) -> list[tuple[Section, FigureRow]]:
+    found = ((section, key_row(section, _of_figure(rows, section.figure))) for section in SECTIONS)
+    return [(section, row) for section, row in found if row is not None and not shares.is_index(row)]
+
+
+def _chapter(section: Section, rows: Sequence[FigureRow], anchors: Sequence[Anchor]) -> Chapter:
+    own = _of_figure(rows, section.figure)
+    published = _published(anchors, section.figure)
+    by_unit = {unit: list(group) for unit, group in groupby(own, key=lambda row: row.unit)}
+    return Chapter(
+        section,
+        sentence(section, own),
+        _panels(section, by_unit, published),
+        by_unit,
+        published,
+        figure_sql(section.figure),
+    )
+
+
+def _panels(
+    section: Section, by_unit: Mapping[str, list[FigureRow]], published: Sequence[Anchor]
+) -> list[Panel]:
+    groups = list(by_unit.items())
+    if section.is_one_panel:
+        groups = [("all rows below", [row for rows in by_unit.values() for row in rows])]
+    drawings = []
+    for number, (unit, rows) in enumerate(groups):
+        bars = own_bars([row for row in rows if not shares.is_index(row)])
+        identifier = f"{section.figure}-{number}"
+        if rows and rows[0].stratum.startswith("hour: "):
+            short = [dataclasses.replace(bar, label=bar.label[len("hour: ") :][:2]) for bar in bars]
+            drawings.append(
+                (f"{unit} (UTC)", column_chart(short, unit, identifier) if len(short) > 1 else "")
+            )
+        else:
+            drawings.append((f"share of: {unit}", bar_chart(bars, f"share of: {unit}", identifier)))
+    title = "published figures, each with its own population and rule"
+    drawings.append((title, bar_chart(published_bars(published), title, f"{section.figure}-published")))
+    return [
+        Panel(title, Markup(drawing))  # noqa: S704 - drawn by us; every text in it is escaped
+        for title, drawing in drawings
+        if drawing
+    ]
+
+
+def _of_figure(rows: Sequence[FigureRow], figure: str) -> list[FigureRow]:
+    return [row for row in rows if row.figure == figure]
+
+
+def _published(anchors: Sequence[Anchor], figure: str) -> list[Anchor]:
+    return sorted((anchor for anchor in anchors if anchor.figure == figure), key=lambda anchor: anchor.date)
+
+
+def _published_text(anchor: Anchor) -> str:
+    if anchor.value is None:
+        return shares.count(anchor.denominator or 0)
+    return shares.published_percent(anchor.value, anchor.denominator)
+
+
+def _utc(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

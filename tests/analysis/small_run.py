@@ -1,0 +1,303 @@
+"""A run folder made by hand, row by row, so that every figure of it is known beforehand."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow.parquet as pq
+
+from crawler import outcomes as words
+from crawler.records import (
+    TABLES,
+    AddressLookup,
+    Certificate,
+    Domain,
+    DomainVerdict,
+    MxHost,
+    MxLookup,
+    MxRecord,
+    Reply,
+    Session,
+    SessionVerdict,
+    TlsHandshake,
+    TxtLookup,
+)
+from crawler.schema import to_table
+
+STARTED_AT = datetime(2026, 8, 22, 14, 30, tzinfo=UTC)
+ROOT_STORE = "ab" * 32
+
+_STAGE_AND_FAILURE: dict[str, tuple[words.SessionStage, words.Failure | None]] = {
+    "not_attempted": (words.SessionStage.NOT_ATTEMPTED, words.Failure.SPECIAL_PURPOSE_ADDRESS),
+    "unreachable": (words.SessionStage.CONNECT, words.Failure.TIMEOUT),
+    "refused_greeting": (words.SessionStage.GREETING, words.Failure.PERMANENT_REPLY),
+    "not_smtp": (words.SessionStage.GREETING, words.Failure.MALFORMED_REPLY),
+    "hello_failed": (words.SessionStage.HELLO, words.Failure.CLOSED),
+    "no_starttls": (words.SessionStage.HELLO, None),
+    "starttls_refused": (words.SessionStage.STARTTLS, words.Failure.PERMANENT_REPLY),
+    "tls_failed": (words.SessionStage.HANDSHAKE, words.Failure.TLS_ALERT),
+    "tls_ok": (words.SessionStage.HELLO_TLS, None),
+}
+_UNGREETED = {"not_attempted", "unreachable", "refused_greeting", "not_smtp"}
+_UNHEARD = {*_UNGREETED, "hello_failed"}
+
+
+V = TypeVar("V", bound=words.Vocabulary)
+
+
+def word(vocabulary: type[V], value: str) -> V:
+    """Return the word of a vocabulary that is spelt so."""
+    return next(member for member in vocabulary if member.value == value)
+
+
+class SmallRun:
+    """Collects rows; `write` makes the run folder."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, list[Any]] = {table: [] for table in TABLES}
+
+    def domain(
+        self,
+        name: str,
+        *mx: str,
+        kind: str | None = None,
+        status: str = "noerror",
+        dnssec: str = "insecure",
+        rank: int | None = None,
+        **verdict: Any,
+    ) -> None:
+        """Add a domain; mx as "10 mx.example.org", or "10 localhost unusable"."""
+        records = tuple(_mx_record(text) for text in mx)
+        lookup_status = word(words.LookupStatus, "nodata" if not mx and status == "noerror" else status)
+        fallback = {"nodata": "no_mx", "nxdomain": "no_domain", "noerror": "explicit"}.get(
+            lookup_status, "unknown"
+        )
+        txt = None
+        if lookup_status != "nxdomain":
+            txt = TxtLookup(
+                status=words.LookupStatus.NODATA, dnssec_status=words.DnssecStatus.INSECURE, texts=()
+            )
+        self.tables["domains"].append(
+            Domain(
+                domain=name,
+                position=len(self.tables["domains"]) + 1,
+                rank=rank,
+                mx_kind=word(words.MxKind, kind or fallback),
+                mx=MxLookup(
+                    status=lookup_status, dnssec_status=word(words.DnssecStatus, dnssec), records=records
+                ),
+                sts_txt=txt,
+                tlsrpt_txt=txt,
+                resolved_at=STARTED_AT,
+            )
+        )
+        self.tables["domain_verdicts"].append(_domain_verdict(name, **verdict))
+
+    def host(self, name: str, *addresses: str, provider: str | None = None, status: str = "nodata") -> None:
+        """Add an MX host; `status` is that of a lookup without addresses."""
+        by_family = [
+            AddressLookup(
+                status=words.LookupStatus.NOERROR if found else word(words.LookupStatus, status),
+                dnssec_status=words.DnssecStatus.INSECURE,
+                addresses=tuple(found),
+            )
+            for found in ([a for a in addresses if ":" not in a], [a for a in addresses if ":" in a])
+        ]
+        self.tables["mx_hosts"].append(
+            MxHost(
+                mx_host=name,
+                provider=provider or ".".join(name.split(".")[-2:]),
+                a=by_family[0],
+                aaaa=by_family[1],
+                resolved_at=STARTED_AT,
+            )
+        )
+
+    def session(
+        self,
+        host: str,
+        address: str,
+        outcome: str = "tls_ok",
+        failure: str | None = None,
+        *,
+        version: str = "TLSv1.3",
+        cipher_suite: str = "TLS_AES_256_GCM_SHA384",
+        group: str | None = "X25519MLKEM768",
+        chain: tuple[str, ...] = (),
+        keywords_tls: tuple[str, ...] | None = ("PIPELINING",),
+        started_at: datetime = STARTED_AT,
+        last: bool = True,
+        **verdict: Any,
+    ) -> None:
+        """Add a session, and the verdict on it if it is the last attempt."""
+        stage, usual = _STAGE_AND_FAILURE[outcome]
+        attempt = 1 + sum((s.mx_host, s.address) == (host, address) for s in self.tables["sessions"])
+        accepted = outcome in ("tls_failed", "tls_ok")
+        completed = outcome == "tls_ok"
+        handshake = TlsHandshake(version=version, cipher_suite=cipher_suite, group=group, chain=chain)
+        self.tables["sessions"].append(
+            Session(
+                mx_host=host,
+                address=address,
+                family=6 if ":" in address else 4,
+                port=25,
+                attempt=attempt,
+                stage=stage,
+                failure=word(words.Failure, failure) if failure else usual,
+                failure_detail=None,
+                greeting=None if outcome in _UNGREETED else Reply(code=220, lines=("hello",)),
+                hello_command=None if outcome in _UNGREETED else "EHLO",
+                hello_code=None if outcome in _UNHEARD else 250,
+                ehlo_keywords=None if outcome in _UNHEARD else ("PIPELINING",),
+                starttls_offered=None if outcome in _UNHEARD else outcome != "no_starttls",
+                starttls_reply=Reply(code=220, lines=("go",)) if accepted else None,
+                plaintext_after_220=0 if accepted else None,
+                tls=handshake if completed else (TlsHandshake() if accepted else None),
+                hello_tls_code=250 if completed and keywords_tls is not None else None,
+                ehlo_keywords_tls=keywords_tls if completed else None,
+                quit_code=None,
+                tlsa=None,
+                started_at=started_at,
+                connect_seconds=None,
+                greeting_seconds=None,
+                hello_seconds=None,
+                starttls_seconds=None,
+                handshake_seconds=None,
+                total_seconds=1.0,
+            )
+        )
+        if last:
+            self.tables["session_verdicts"].append(
+                _session_verdict(host, address, attempt, outcome, started_at, **verdict)
+            )
+
+    def certificate(self, name: str, *, days_left: float = 60, **fields: Any) -> str:
+        """Add a certificate and return its digest."""
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        certificate = Certificate(
+            sha256=digest,
+            der=name.encode(),
+            parse_failure=None,
+            subject=f"CN={name}",
+            issuer="CN=Issuing CA,O=Example Trust,C=CH",
+            serial_number="01",
+            not_before=STARTED_AT - timedelta(days=30),
+            not_after=STARTED_AT + timedelta(days=days_left),
+            key_type="ec",
+            key_bits=256,
+            signature_algorithm="ecdsa-with-SHA256",
+            dns_names=(name,),
+            common_names=(name,),
+            is_ca=False,
+            self_signed=False,
+            spki_sha256=digest,
+        )
+        self.tables["certificates"].append(replace(certificate, **fields))
+        return digest
+
+    def write(self, folder: Path, *, parts: int = 1, lab: dict[str, Any] | None = None, **run: Any) -> Path:
+        """Write the run folder in so many part files per table, and return it."""
+        for table, record in TABLES.items():
+            (folder / table).mkdir(parents=True, exist_ok=True)
+            rows = self.tables[table]
+            for part in range(parts):
+                pq.write_table(
+                    to_table(record, rows[part::parts]), folder / table / f"part-{part:05}.parquet"
+                )
+        content = {
+            "run_id": "2026-08-22-small",
+            "list": {
+                "name": "small.csv",
+                "sha256": "cd" * 32,
+                "listed": len(self.tables["domains"]),
+                "rejected": 2,
+            },
+            "started_at": STARTED_AT.isoformat(),
+            "finished_at": (STARTED_AT + timedelta(minutes=3)).isoformat(),
+            "settings": {"smtp_port": 25, "hello_name": "scanner.example.org", "seed": 1},
+            "root_store": {"sha256": ROOT_STORE, "source": "certifi 2026.1.1", "anchors": 120},
+            "versions": {"starttls-survey": "0.1.0", "duckdb": "2.0.0"},
+            "lab": lab,
+        }
+        (folder / "run.json").write_text(json.dumps(content | run))
+        return folder
+
+
+def _mx_record(text: str) -> MxRecord:
+    preference, exchange, *unusable = text.split()
+    return MxRecord(
+        preference=int(preference),
+        exchange=exchange,
+        unusable=words.UnusableExchange.LOCALHOST if unusable else None,
+    )
+
+
+def _domain_verdict(
+    name: str,
+    sts: str = "absent",
+    policy: str = "not_attempted",
+    mode: str | None = None,
+    tlsrpt: str = "absent",
+    name_domain_ok: bool | None = None,
+) -> DomainVerdict:
+    return DomainVerdict(
+        domain=name,
+        rule_version=1,
+        root_store_sha256=ROOT_STORE,
+        sts_record=word(words.StsRecordVerdict, sts),
+        sts_id="1" if sts == "valid" else None,
+        sts_policy=word(words.StsPolicyVerdict, policy),
+        sts_policy_syntax=words.StsPolicySyntax.MISSING_MX if policy == "syntax" else None,
+        sts_mode=word(words.StsMode, mode) if mode else None,
+        sts_max_age=86400 if mode else None,
+        sts_mx_patterns=() if mode else None,
+        tlsrpt=word(words.TlsrptVerdict, tlsrpt),
+        tlsrpt_ruas=("mailto:tls@example.org",) if tlsrpt == "valid" else None,
+        name_domain_ok=name_domain_ok,
+        primary_pkix_ok=None,
+    )
+
+
+def _session_verdict(
+    host: str,
+    address: str,
+    attempt: int,
+    outcome: str,
+    time_used: datetime,
+    *,
+    reason: str | None = None,
+    self_signed: bool = False,
+    cn_only: bool = False,
+) -> SessionVerdict:
+    """Judge as the reason says: a path reason leaves time and name right."""
+    tls = outcome == "tls_ok"
+    late, other_name = reason in ("expired", "not_yet_valid"), reason == "name_mismatch"
+    return SessionVerdict(
+        mx_host=host,
+        address=address,
+        attempt=attempt,
+        basis=words.Basis.DIRECT,
+        rule_version=1,
+        root_store_sha256=ROOT_STORE,
+        time_used=time_used,
+        outcome=word(words.Outcome, outcome),
+        path_ok=(reason is None or late or other_name) if tls else None,
+        time_ok=(not late) if tls else None,
+        name_mx_ok=(not other_name) if tls else None,
+        pkix_ok=(reason is None) if tls else None,
+        cn_only_match=cn_only if tls else None,
+        self_signed=self_signed if tls else None,
+        reason=word(words.PkixReason, reason) if reason and tls else None,
+        verify_code=0 if tls else None,
+        tlsa_present=None,
+        tlsa_dnssec_status=None,
+    )
+
+
+def shuffled(rows: Iterable[Any]) -> list[Any]:
+    """Return the rows in another, fixed order."""
+    return sorted(rows, key=lambda row: hashlib.sha256(repr(row).encode()).digest())

@@ -1,0 +1,270 @@
+"""Every figure, over runs small enough to count by hand."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.figures import FigureRow, RunFolderError, compute_figures, figure_names, figure_sql, run_checks
+from tests.analysis.known_run import KNOWN, known_run
+from tests.analysis.small_run import SmallRun, shuffled
+
+
+def row_of(rows: Sequence[FigureRow], figure: str, stratum: str, unit: str = "") -> FigureRow:
+    found = [r for r in rows if r.figure == figure and r.stratum == stratum and unit in r.unit]
+    assert len(found) == 1, (figure, stratum, unit, found)
+    return found[0]
+
+
+def counts(row: FigureRow) -> tuple[int, int]:
+    return row.numerator, row.denominator
+
+
+def octets(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((folder / "figures").iterdir())}
+
+
+@pytest.fixture(scope="module")
+def known_rows(tmp_path_factory: pytest.TempPathFactory) -> list[FigureRow]:
+    return compute_figures(known_run().write(tmp_path_factory.mktemp("known")))
+
+
+@pytest.mark.parametrize("key", KNOWN, ids=" ".join)
+def test_a_figure_counts_what_was_counted_by_hand(
+    key: tuple[str, str, str], known_rows: list[FigureRow]
+) -> None:
+    numerator, denominator, unknown = KNOWN[key]
+    row = row_of(known_rows, *key)
+    assert counts(row) == (numerator, denominator)
+    assert row.estimate == numerator / denominator
+    if row.stratum != "effective number of providers":
+        assert row.low == numerator / (denominator + unknown)
+        assert row.high == (numerator + unknown) / (denominator + unknown)
+
+
+def test_every_figure_is_counted_by_hand_somewhere() -> None:
+    assert {figure for figure, _, _ in KNOWN} == set(figure_names())
+
+
+def test_every_row_has_its_interval_its_run_and_its_list(known_rows: list[FigureRow]) -> None:
+    for row in known_rows:
+        assert (row.interval, row.run, row.list) == ("nonresponse", "2026-08-22-small", "small.csv")
+        assert row.unit
+
+
+def test_every_figure_file_opens_with_its_rule() -> None:
+    for figure in figure_names():
+        assert figure_sql(figure).startswith("-- "), figure
+        assert "getvariable" not in figure_sql(figure)
+
+
+def test_a_sound_run_has_no_violation(tmp_path: Path) -> None:
+    assert run_checks(known_run().write(tmp_path)) == []
+
+
+def test_reasons_add_up_to_the_hosts_with_tls(known_rows: list[FigureRow]) -> None:
+    reasons = [row for row in known_rows if row.stratum.startswith("reason: ")]
+    assert sum(row.numerator for row in reasons) == reasons[0].denominator
+
+
+def test_shares_of_providers_add_up_to_one(known_rows: list[FigureRow]) -> None:
+    shares = [r for r in known_rows if r.figure == "provider_share" and r.unit == "mail-capable domain (D2)"]
+    assert sum(row.numerator for row in shares) == shares[0].denominator == 15
+
+
+def test_no_provider_outweighs_its_cap(known_rows: list[FigureRow]) -> None:
+    trillion = 10**12
+    yes = 2 * (trillion // 4) + trillion + trillion + trillion // 3  # a and b; h; i; s
+    no = trillion // 2 + trillion + trillion // 4 + trillion // 2  # c; g; p; q
+    row = row_of(known_rows, "starttls_weighted", "provider-capped")
+    assert counts(row) == (yes, yes + no)
+
+
+def test_a_list_without_ranks_has_no_row_for_rank_weights(known_rows: list[FigureRow]) -> None:
+    assert not [row for row in known_rows if row.stratum == "1/rank"]
+
+
+def test_rank_weights_are_exact_and_leave_out_domains_without_rank(tmp_path: Path) -> None:
+    run = SmallRun()
+    run.host("mx.good.test", "192.0.2.1")
+    run.session("mx.good.test", "192.0.2.1")
+    run.host("mx.plain.test", "192.0.2.2")
+    run.session("mx.plain.test", "192.0.2.2", "no_starttls")
+    run.domain("a.test", "10 mx.good.test", rank=3)
+    run.domain("b.test", "10 mx.plain.test", rank=7)
+    run.domain("c.test", "10 mx.plain.test")
+    row = row_of(compute_figures(run.write(tmp_path)), "starttls_weighted", "1/rank")
+    assert counts(row) == (333_333_333_333, 333_333_333_333 + 142_857_142_857)
+
+
+def test_same_run_same_octets_however_its_rows_are_laid_out(tmp_path: Path) -> None:
+    first, second = known_run(), known_run()
+    second.tables = {table: shuffled(rows) for table, rows in second.tables.items()}
+    compute_figures(first.write(tmp_path / "first"))
+    compute_figures(second.write(tmp_path / "second", parts=3))
+    compute_figures(tmp_path / "second")
+    assert octets(tmp_path / "first") == octets(tmp_path / "second")
+    assert set(octets(tmp_path / "first")) == {f"{figure}.csv" for figure in figure_names()}
+
+
+def test_csv_has_the_published_columns_and_empty_fields_for_unknown(tmp_path: Path) -> None:
+    compute_figures(SmallRun().write(tmp_path))
+    lines = (tmp_path / "figures" / "starttls_by_domain.csv").read_text().splitlines()
+    assert lines[0] == "figure,stratum,numerator,denominator,unit,estimate,low,high,interval,run,list"
+    assert (
+        lines[1]
+        == "starttls_by_domain,all,0,0,reachable mail domain (D3),,,,nonresponse,2026-08-22-small,small.csv"
+    )
+
+
+def test_empty_tables_give_no_estimate_and_no_error(tmp_path: Path) -> None:
+    rows = compute_figures(SmallRun().write(tmp_path))
+    assert row_of(rows, "starttls_by_domain", "all").estimate is None
+    assert all(row.estimate is row.low is row.high is None for row in rows if row.denominator == 0)
+    assert run_checks(tmp_path) == []
+
+
+def test_timeouts_are_never_a_no(tmp_path: Path) -> None:
+    run = SmallRun()
+    answers: list[tuple[str, str | None]] = [
+        ("unreachable", None),
+        ("refused_greeting", None),
+        ("not_smtp", None),
+        ("hello_failed", None),
+    ]
+    refused_for_now = [
+        ("starttls_refused", f) for f in ("temporary_reply", "service_closing", "timeout", "reset", "closed")
+    ]
+    answers += [("not_attempted", None), ("tls_failed", "local_error")]
+    for number, (outcome, failure) in enumerate([*answers, *refused_for_now]):
+        run.domain(f"d{number}.test", f"10 mx{number}.test")
+        run.host(f"mx{number}.test", f"192.0.2.{number}")
+        run.session(f"mx{number}.test", f"192.0.2.{number}", outcome, failure)
+    rows = compute_figures(run.write(tmp_path))
+    for figure, stratum in (("starttls_by_domain", "all"), ("starttls_by_host", "TLS handshake completed")):
+        row = row_of(rows, figure, stratum)
+        assert counts(row) == (0, 0)
+        assert row.estimate is None
+    assert counts(row_of(rows, "nonresponse", "any class", "(D2)")) == (11, 11)
+
+
+@pytest.mark.parametrize("failure", ["permanent_reply", "unexpected_reply", "malformed_reply"])
+def test_starttls_refused_for_good_is_a_no(tmp_path: Path, failure: str) -> None:
+    run = SmallRun()
+    run.domain("a.test", "10 mx.test")
+    run.host("mx.test", "192.0.2.1")
+    run.session("mx.test", "192.0.2.1", "starttls_refused", failure)
+    rows = compute_figures(run.write(tmp_path))
+    assert counts(row_of(rows, "starttls_by_domain", "all")) == (0, 1)
+
+
+def test_no_tls_at_all_gives_zero_not_nothing(tmp_path: Path) -> None:
+    run = SmallRun()
+    for number, outcome in enumerate(["no_starttls", "tls_failed"]):
+        run.domain(f"d{number}.test", f"10 mx{number}.test")
+        run.host(f"mx{number}.test", f"192.0.2.{number}")
+        run.session(f"mx{number}.test", f"192.0.2.{number}", outcome)
+    rows = compute_figures(run.write(tmp_path))
+    headline = row_of(rows, "starttls_by_domain", "all")
+    assert (counts(headline), headline.low, headline.high) == ((0, 2), 0.0, 0.0)
+    assert counts(row_of(rows, "tls_versions", "no TLS")) == (2, 2)
+    assert counts(row_of(rows, "certificate_ladder", "path", "(D3)")) == (0, 2)
+    assert not [row for row in rows if row.figure == "certificate_ladder" and "TLS" in row.unit]
+    assert run_checks(tmp_path) == []
+
+
+def test_a_host_once_greeted_is_reached_though_its_last_attempt_failed(tmp_path: Path) -> None:
+    run = SmallRun()
+    run.domain("a.test", "10 mx.test")
+    run.host("mx.test", "192.0.2.1")
+    run.session("mx.test", "192.0.2.1", "hello_failed", "reset", last=False)
+    run.session("mx.test", "192.0.2.1", "unreachable")
+    rows = compute_figures(run.write(tmp_path))
+    assert counts(row_of(rows, "populations", "D3 reachable")) == (1, 1)
+    assert counts(row_of(rows, "starttls_by_domain", "all")) == (0, 0)
+
+
+def test_null_mx_beside_others_is_mail_capable_and_its_root_is_primary(tmp_path: Path) -> None:
+    run = SmallRun()
+    run.domain("a.test", "0 . unusable", "10 mx.test", kind="null_mx_with_others")
+    run.host("mx.test", "192.0.2.1")
+    run.session("mx.test", "192.0.2.1")
+    rows = compute_figures(run.write(tmp_path))
+    assert counts(row_of(rows, "populations", "D2 mail-capable")) == (1, 1)
+    assert counts(row_of(rows, "starttls_by_domain", "all")) == (0, 0)
+    assert counts(row_of(rows, "starttls_by_domain_rule", "any reachable MX host")) == (1, 1)
+
+
+def test_one_exchange_listed_twice_is_one_primary_host(tmp_path: Path) -> None:
+    run = SmallRun()
+    run.domain("a.test", "10 mx.test", "20 mx.test")
+    run.host("mx.test", "192.0.2.1")
+    run.session("mx.test", "192.0.2.1")
+    rows = compute_figures(run.write(tmp_path))
+    assert counts(row_of(rows, "populations", "P primary")) == (1, 1)
+
+
+def test_a_host_whose_address_lookup_failed_moves_the_bounds(tmp_path: Path) -> None:
+    run = SmallRun()
+    run.domain("a.test", "10 mx.test")
+    run.host("mx.test", "192.0.2.1")
+    run.session("mx.test", "192.0.2.1")
+    run.domain("b.test", "10 mx.lost.test")
+    run.host("mx.lost.test", status="servfail")
+    rows = compute_figures(run.write(tmp_path))
+    row = row_of(rows, "starttls_by_host", "TLS handshake completed")
+    assert (counts(row), row.low, row.high) == ((1, 1), 0.5, 1.0)
+    assert counts(row_of(rows, "nonresponse", "class: address lookups failed")) == (1, 2)
+    assert counts(row_of(rows, "populations", "not in D3: address lookups failed")) == (1, 2)
+
+
+def test_what_peers_choose_to_call_things_is_bounded(tmp_path: Path) -> None:
+    run = SmallRun()
+    for number in range(20):
+        chain = (run.certificate(f"c{number}", issuer=f"O={number:02}{'x' * 300}", key_bits=1000 + number),)
+        run.domain(f"d{number}.test", f"10 mx{number}.test")
+        run.host(f"mx{number}.test", f"192.0.2.{number}", provider=f"p{number:02}.test")
+        run.session(
+            f"mx{number}.test",
+            f"192.0.2.{number}",
+            chain=chain,
+            cipher_suite=f"S{number:02}",
+            group=f"G{number:02}",
+        )
+    rows = compute_figures(run.write(tmp_path))
+    assert counts(row_of(rows, "certificate_issuers", "all other issuers")) == (10, 20)
+    assert counts(row_of(rows, "certificate_keys", "all other keys")) == (8, 20)
+    assert counts(row_of(rows, "cipher_suites", "any other suite")) == (8, 20)
+    assert counts(row_of(rows, "key_exchange_groups", "any other group")) == (8, 20)
+    assert counts(row_of(rows, "provider_share", "all other providers")) == (5, 20)
+    assert max(len(row.stratum) for row in rows) < 80
+
+
+def test_a_certificate_that_cannot_be_read_is_counted_as_such(tmp_path: Path) -> None:
+    run = SmallRun()
+    nothing: dict[str, Any] = dict.fromkeys(("issuer", "not_after", "key_type", "key_bits", "self_signed"))
+    chain = (run.certificate("junk", parse_failure="no ASN.1", **nothing),)
+    run.domain("a.test", "10 mx.test")
+    run.host("mx.test", "192.0.2.1")
+    run.session("mx.test", "192.0.2.1", chain=chain, reason="unparsable")
+    rows = compute_figures(run.write(tmp_path))
+    for figure in ("certificate_issuers", "certificate_keys", "certificate_expiry"):
+        assert counts(row_of(rows, figure, "unparsable")) == (1, 1)
+
+
+def test_a_run_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "it's [1] * ? run"
+    assert len(compute_figures(known_run().write(folder))) > 100
+
+
+def test_a_folder_that_is_no_run_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"no readable run\.json"):
+        compute_figures(_without(known_run().write(tmp_path / "a"), "run.json"))
+    with pytest.raises(RunFolderError, match="table sessions has no part file"):
+        compute_figures(_without(known_run().write(tmp_path / "b"), "sessions/part-00000.parquet"))
+
+
+def _without(folder: Path, name: str) -> Path:
+    (folder / name).unlink()
+    return folder

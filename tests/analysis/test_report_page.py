@@ -1,0 +1,208 @@
+"""The report: opens with the headline, needs nothing else, and is the same octets for the same run."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from analysis.figures import compute_figures, figure_names, figure_sql
+from analysis.literature import LITERATURE, read_literature
+from analysis.report import headlines, render_report
+from analysis.sections import SECTIONS
+from tests.analysis.known_run import known_run
+from tests.analysis.small_run import SmallRun
+
+_VOID = {"meta", "br", "hr", "img", "input", "link"}
+
+
+class Page(HTMLParser):
+    """What a reader of the page meets; raises on tags that do not nest."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.html = html
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).replace("\u202f", " ").split())
+
+    def values(self, attribute: str) -> list[str]:
+        return [attrs[attribute] or "" for _, attrs in self.tags if attribute in attrs]
+
+
+def page_of(path: Path) -> Page:
+    return Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def known_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = known_run().write(tmp_path_factory.mktemp("known"))
+    render_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(known_folder: Path) -> Page:
+    return page_of(known_folder / "report.html")
+
+
+@pytest.fixture(scope="module")
+def empty_page(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """A lab run of an empty list."""
+    folder = tmp_path_factory.mktemp("empty")
+    settings = {"smtp_port": 2525, "root_store": "/home/somebody/roots.pem"}
+    SmallRun().write(folder, lab={"profile": "world", "seed": 7}, settings=settings)
+    return page_of(render_report(folder))
+
+
+@pytest.fixture(scope="module")
+def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """One domain, with a rank, whose server says what would hurt if it were not escaped."""
+    run = SmallRun()
+    hostile = "<script>alert(1)</script>\"'&"
+    chain = (run.certificate("c", issuer=f"O={hostile}"),)
+    run.domain("a.test", "10 mx.test", rank=1)
+    run.host("mx.test", "192.0.2.1", provider=hostile)
+    run.session("mx.test", "192.0.2.1", chain=chain, cipher_suite=hostile)
+    listed = {"name": hostile, "sha256": "00", "listed": 1, "rejected": 0}
+    return page_of(render_report(run.write(tmp_path_factory.mktemp("hostile"), list=listed)))
+
+
+def test_it_opens_with_the_headline_its_count_its_bounds_and_its_date(page: Page) -> None:
+    opening = page.text.partition("Beside what others published")[0]
+    assert "56 % of reachable mail domains have STARTTLS at every reachable primary MX host." in opening
+    assert "5 of 9 reachable mail domains (D3); 33 to 73 % of all mail-capable domains (D2)" in opening
+    assert "2026-08-22" in opening
+
+
+def test_published_figures_stand_beside_the_headline_and_secondary_ones_say_so(page: Page) -> None:
+    beside = page.text.partition("Beside what others published")[2].partition("In brief")[0]
+    for anchor in read_literature():
+        if anchor.figure == "starttls_by_domain":
+            assert anchor.source in beside
+    assert beside.count("† secondary source") == 3
+
+
+def test_it_says_why_89_percent_counts_something_else(page: Page) -> None:
+    paragraph = page.text.partition("Why the famous 89 %")[2].partition("In brief")[0]
+    assert "June 2018" in paragraph
+    assert "messages" in paragraph
+    assert "neither of servers nor of domains" in paragraph
+
+
+def test_every_published_figure_of_a_figure_of_ours_is_shown(page: Page) -> None:
+    anchors = [anchor for anchor in read_literature() if anchor.figure in figure_names()]
+    assert len(anchors) > 15
+    for anchor in anchors:
+        assert " ".join(f"{anchor.unit}; {anchor.population}".split()) in page.text
+
+
+def test_every_figure_has_its_section_and_prints_its_query(page: Page) -> None:
+    assert {section.figure for section in SECTIONS} | {"populations"} == set(figure_names())
+    for figure in figure_names():
+        assert " ".join(figure_sql(figure).split()) in page.text, figure
+    assert {section.figure for section in SECTIONS} <= set(page.values("id"))
+
+
+def test_it_needs_nothing_from_anywhere_else(page: Page) -> None:
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "img", "iframe", "object", "embed", "image"}
+    assert page.values("src") == []
+    assert all(target.startswith("#") for target in page.values("href") + page.values("xlink:href"))
+    assert "://" not in page.html
+    assert "@import" not in page.html
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", page.html))
+
+
+def test_names_within_the_page_are_unique_and_every_reference_has_its_target(page: Page) -> None:
+    names = page.values("id")
+    assert len(names) == len(set(names))
+    references = [t[1:] for t in page.values("href")] + re.findall(r"url\(#([^)]*)\)", page.html)
+    references += page.values("aria-labelledby")
+    assert set(references) <= set(names)
+
+
+def test_charts_scale_and_have_a_text_alternative(page: Page) -> None:
+    drawings = [attrs for tag, attrs in page.tags if tag == "svg"]
+    assert len(drawings) > 20
+    for attrs in drawings:
+        assert attrs["viewbox"]
+        assert "height" not in attrs
+        assert attrs["role"] == "img"
+        assert (attrs["aria-label"] or "").startswith("Bar chart, ")
+
+
+def test_tables_scroll_inside_their_own_box(page: Page) -> None:
+    assert page.html.count("<table") == page.html.count('<div class="scroll" role="region" tabindex="0"')
+
+
+def test_a_lab_run_says_at_once_that_its_internet_is_simulated(empty_page: Page, page: Page) -> None:
+    opening = empty_page.text[:500]
+    assert "A simulated internet." in opening
+    assert "say nothing about the real one" in opening
+    assert "simulated" not in page.text.partition("-- ")[0]
+
+
+def test_an_empty_run_still_makes_a_report(empty_page: Page) -> None:
+    assert "No estimate" in empty_page.text[:800]
+    before_sql = empty_page.html.partition("<details>")[0]
+    assert ">None" not in empty_page.html
+    assert "nan" not in before_sql.lower()
+
+
+def test_same_run_same_octets(known_folder: Path, tmp_path: Path) -> None:
+    first = (known_folder / "report.html").read_bytes()
+    again = known_run().write(tmp_path, parts=2)
+    assert render_report(again, compute_figures(again)).read_bytes() == first
+
+
+def test_what_peers_and_list_files_say_is_escaped(hostile_page: Page) -> None:
+    assert "script" not in {tag for tag, _ in hostile_page.tags}
+    assert hostile_page.text.count("alert(1)") > 5
+
+
+def test_settings_that_are_places_on_the_machine_are_left_out(empty_page: Page) -> None:
+    assert "somebody" not in empty_page.text
+    assert "2525" in empty_page.text
+
+
+def test_a_list_with_ranks_says_nothing_of_missing_ranks(hostile_page: Page, page: Page) -> None:
+    remark = "This list has no ranks, so there is no row for 1/rank."
+    assert remark in page.text
+    assert remark not in hostile_page.text
+
+
+def test_headlines_are_one_plain_line_per_figure(known_folder: Path) -> None:
+    lines = headlines(compute_figures(known_folder))
+    assert len(lines) == len(SECTIONS)
+    assert "\u202f" not in "".join(lines)
+    opening = "starttls_by_domain 56 % 5 of 9 all, reachable mail domain (D3) [bounds 33 to 73 %]"
+    assert " ".join(lines[0].split()) == opening
+
+
+def test_literature_is_read_as_published() -> None:
+    anchors = read_literature(LITERATURE)
+    assert any((a.numerator, a.denominator) == (965, 367190) for a in anchors)
+    assert any(a.value is None for a in anchors)
+    assert {a.is_secondary for a in anchors} == {True, False}

@@ -1,0 +1,109 @@
+"""Each check finds the faults it is there for."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from analysis.figures import SQL_FOLDER, run_checks
+from crawler.outcomes import Outcome
+from tests.analysis.known_run import known_run
+from tests.analysis.small_run import SmallRun
+
+Fault = Callable[[SmallRun], None]
+
+
+def repeat(table: str) -> Fault:
+    return lambda run: run.tables[table].append(run.tables[table][0])
+
+
+def drop(table: str, place: int) -> Fault:
+    def fault(run: SmallRun) -> None:
+        del run.tables[table][place]
+
+    return fault
+
+
+def change(table: str, place: int, **fields: object) -> Fault:
+    def fault(run: SmallRun) -> None:
+        run.tables[table][place] = replace(run.tables[table][place], **fields)
+
+    return fault
+
+
+# Faults that do not hide each other share a run. The first row of a table is a.test or mx.good.test.
+BATCHES: list[dict[str, tuple[Fault, tuple[str, str]]]] = [
+    {
+        "twice listed": (repeat("domains"), ("domains_once", "stands 2 times in domains")),
+        "verdict lost": (drop("domain_verdicts", 1), ("domain_verdicts_match", "0 domain verdicts")),
+        "host lost": (drop("mx_hosts", -1), ("exchanges_resolved", "0 rows in mx_hosts")),
+        "session twice": (repeat("sessions"), ("sessions_once", "attempt 1 stands 2 times")),
+        "certificate lost": (drop("certificates", 0), ("chains_kept", "0 rows in certificates")),
+        "rules mixed": (
+            change("session_verdicts", 0, rule_version=2),
+            ("one_rule", "root store " + "ab" * 32),
+        ),
+    },
+    {
+        "position wrong": (
+            change("domains", 0, position=77),
+            ("domains_once", "last position, but 19 domains"),
+        ),
+        "verdict twice": (repeat("domain_verdicts"), ("domain_verdicts_match", "2 domain verdicts")),
+        "host twice": (repeat("mx_hosts"), ("exchanges_resolved", "2 rows in mx_hosts")),
+        "session lost": (drop("sessions", 2), ("addresses_asked", "no session")),
+        "verdict without session": (
+            drop("sessions", 2),
+            ("session_verdicts_match", "judged, but no session"),
+        ),
+        "certificate twice": (repeat("certificates"), ("chains_kept", "stands 2 times in certificates")),
+        "session unjudged": (drop("session_verdicts", 0), ("session_verdicts_match", "0 session verdicts")),
+    },
+    {
+        "domain lost": (drop("domains", 0), ("domain_verdicts_match", "judged, but not listed")),
+        "host unnamed": (drop("domains", 5), ("exchanges_resolved", "in mx_hosts, but no exchange")),
+        "address of nobody": (
+            change("sessions", 0, address="198.51.100.1"),
+            ("addresses_asked", "session with an address the MX host does not have"),
+        ),
+        "outcome misread": (
+            change("session_verdicts", 1, outcome=Outcome.NO_STARTTLS),
+            ("session_verdicts_match", "outcome no_starttls at stage hello_tls"),
+        ),
+        "certificate of nobody": (
+            change("session_verdicts", 2, path_ok=True),
+            ("session_verdicts_match", "certificate judged without a TLS handshake"),
+        ),
+        "booleans contradict": (
+            change("session_verdicts", 5, pkix_ok=False),
+            ("session_verdicts_match", "pkix_ok is not path and time and name"),
+        ),
+        "old attempt judged": (
+            change("session_verdicts", 4, attempt=1),
+            ("session_verdicts_match", "judged on attempt 1, the last is 2"),
+        ),
+    },
+]
+
+
+@pytest.mark.parametrize("batch", BATCHES, ids=["first", "second", "third"])
+def test_faults_are_found(batch: dict[str, tuple[Fault, tuple[str, str]]], tmp_path: Path) -> None:
+    run = known_run()
+    for fault, _ in batch.values():
+        fault(run)
+    found = {(violation.check, violation.violation) for violation in run_checks(run.write(tmp_path))}
+    assert {name for name, (_, expected) in batch.items() if expected not in found} == set()
+
+
+def test_a_list_counted_differently_is_found(tmp_path: Path) -> None:
+    listed = {"name": "small.csv", "sha256": "cd" * 32, "listed": 20, "rejected": 0}
+    violations = run_checks(known_run().write(tmp_path, list=listed))
+    assert [(v.check, v.violation) for v in violations] == [("domains_listed", "19 rows, but 20 listed")]
+
+
+def test_every_check_opens_with_its_invariant_and_those_on_tables_are_tested() -> None:
+    tested = {check for batch in BATCHES for _, (check, _) in batch.values()}
+    files = {path.stem: path.read_text() for path in (SQL_FOLDER / "checks").glob("*.sql")}
+    assert all(text.startswith("-- ") for text in files.values())
+    assert set(files) - tested == {"domains_listed", "figures_add_up", "figure_rows_once"}
