@@ -174,7 +174,7 @@ class StsRecordVerdict(Vocabulary):
     """What the TXT RRset at _mta-sts.<domain> is (RFC 8461 s3.1)."""
 
     VALID = "valid", "exactly one record, with a valid id"
-    ABSENT = "absent", "no TXT record starts with 'v=STSv1;'"
+    ABSENT = "absent", "no TXT record is one of version STSv1"
     MULTIPLE = "multiple", "more than one record starts with 'v=STSv1;': treated as none"
     INVALID_ID = "invalid_id", "the id is missing, or not 1 to 32 letters and digits"
     MALFORMED = "malformed", "starts with 'v=STSv1;' but breaks the grammar"
@@ -232,9 +232,9 @@ class TlsrptVerdict(Vocabulary):
     """What the TXT RRset at _smtp._tls.<domain> is (RFC 8460 s3)."""
 
     VALID = "valid", "exactly one record, with at least one mailto: or https: rua"
-    ABSENT = "absent", "no TXT record starts with 'v=TLSRPTv1;'"
+    ABSENT = "absent", "no TXT record is one of version TLSRPTv1"
     MULTIPLE = "multiple", "more than one record starts with 'v=TLSRPTv1;': treated as none"
-    INVALID_RUA = "invalid_rua", "rua is missing, or an entry is neither mailto: nor https:"
+    INVALID_RUA = "invalid_rua", "rua is missing, is no list of URIs, or has neither mailto: nor https: in it"
     MALFORMED = "malformed", "starts with 'v=TLSRPTv1;' but breaks the grammar"
     LOOKUP_FAILED = "lookup_failed", "the TXT lookup failed"
     NOT_ATTEMPTED = "not_attempted", "not looked up: the domain does not exist"

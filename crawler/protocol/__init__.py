@@ -1,0 +1,1 @@
+"""Protocol logic without I/O: octets in, values out."""
