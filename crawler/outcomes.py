@@ -46,6 +46,7 @@ class LookupStatus(Vocabulary):
     NXDOMAIN = "nxdomain", "the name does not exist (RFC 2308 s2.1)"
     SERVFAIL = "servfail", "the resolver could not get or would not believe an answer"
     REFUSED = "refused", "the resolver refused the question"
+    NAME_TOO_LONG = "name_too_long", "over 255 octets: cannot exist, and cannot be asked (RFC 1035 s2.3.4)"
     FORMERR = "formerr", "the resolver called the question malformed"
     NOTIMP = "notimp", "the resolver does not implement the question"
     OTHER_RCODE = "other_rcode", "any other response code"

@@ -3,7 +3,12 @@
 from crawler.outcomes import LookupStatus
 from crawler.records import Lookup
 
-_EXISTENCE = {LookupStatus.NOERROR: True, LookupStatus.NODATA: False, LookupStatus.NXDOMAIN: False}
+_EXISTENCE = {
+    LookupStatus.NOERROR: True,
+    LookupStatus.NODATA: False,
+    LookupStatus.NXDOMAIN: False,
+    LookupStatus.NAME_TOO_LONG: False,
+}
 
 
 def have_records(lookup: Lookup | None) -> bool | None:

@@ -37,6 +37,7 @@ RECORDS = [
     (txt(status=LookupStatus.TIMEOUT), StsRecordVerdict.LOOKUP_FAILED, None),
     (txt(), StsRecordVerdict.ABSENT, None),
     (txt(status=LookupStatus.NXDOMAIN), StsRecordVerdict.ABSENT, None),
+    (txt(status=LookupStatus.NAME_TOO_LONG), StsRecordVerdict.ABSENT, None),
     (txt("v=spf1 -all"), StsRecordVerdict.ABSENT, None),
     (txt("v=STSv10; id=1"), StsRecordVerdict.ABSENT, None),
     (txt("v=STSv1; id=20260101;"), StsRecordVerdict.VALID, "20260101"),

@@ -1,0 +1,137 @@
+"""A lane: the shards that one worker process is given, run in one trio loop, overlapping.
+
+A lane takes up the next shard as soon as it has room for a strand, so a shard's slow tail never idles it.
+A shard's part files are written when its last row is done.
+"""
+
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from crawler.protocol.certificate import read_certificate
+from crawler.records import Certificate
+from crawler.schema import to_table
+from crawler.settings import Settings
+from crawler.stage import Observation, Row, Stage, certificate_parts, read_work
+from crawler.storage import RunFolder, write_parquet
+
+REPORT_SECONDS = 0.25
+"""How often a lane reports what it has done, and looks whether it should stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """What a worker process is told."""
+
+    stage: Stage
+    folder: Path
+    settings: Settings
+    shards: tuple[int, ...]
+    reports: Any
+    """A queue for (rows done, failures by word)."""
+    stop: Any
+    """An event: set when the coordinator wants the lane to end without finishing."""
+
+
+def run_lane(lane: Lane) -> None:
+    """Run the shards of a lane; called in the worker process."""
+    trio.run(_work, lane)
+
+
+async def _work(lane: Lane) -> None:
+    tally = _Tally()
+    run = RunFolder(lane.folder)
+    async with lane.stage.open_tools(lane.settings) as tools, _reporting(lane, tally):
+        room = trio.Semaphore(getattr(lane.settings, lane.stage.in_flight))
+        async with trio.open_nursery() as strands:
+            for shard in lane.shards:
+                rows = read_work(run, lane.stage.name, shard)
+                in_progress = _ShardInProgress(lane, shard, len(rows))
+                for strand in lane.stage.strands(rows, lane.settings):
+                    await room.acquire()
+                    strands.start_soon(_run_strand, strand, in_progress, tools, tally, room)
+
+
+async def _run_strand(
+    strand: Sequence[Row], shard: "_ShardInProgress", tools: Any, tally: "_Tally", room: trio.Semaphore
+) -> None:
+    try:
+        for row in strand:
+            observation = await shard.lane.stage.observe(row, tools)
+            tally.count(observation)
+            await shard.add(observation)
+    finally:
+        room.release()
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was done since the last report."""
+
+    done: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+
+    def count(self, observation: Observation) -> None:
+        self.done += 1
+        if observation.failure is not None:
+            self.failures[observation.failure] += 1
+
+    def take(self) -> tuple[int, dict[str, int]]:
+        taken = (self.done, dict(self.failures))
+        self.done = 0
+        self.failures.clear()
+        return taken
+
+
+@contextlib.asynccontextmanager
+async def _reporting(lane: Lane, tally: _Tally) -> AsyncIterator[None]:
+    """Report the tally now and then; cancel the block when the coordinator says stop."""
+
+    def exchange() -> bool:
+        lane.reports.put(tally.take())
+        return bool(lane.stop.is_set())
+
+    async def report(scope: trio.CancelScope) -> None:
+        while True:
+            await trio.sleep(REPORT_SECONDS)
+            if await trio.to_thread.run_sync(exchange):
+                scope.cancel()
+
+    with trio.CancelScope() as work_scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(report, work_scope)
+            yield
+            nursery.cancel_scope.cancel()
+    lane.reports.put(tally.take())
+
+
+class _ShardInProgress:
+    """Collects the records of a shard, and writes them when the last row is done."""
+
+    def __init__(self, lane: Lane, shard: int, rows: int) -> None:
+        self.lane = lane
+        self._shard = shard
+        self._missing = rows
+        self._records: dict[str, list[Any]] = {table: [] for table in lane.stage.tables}
+        self._certificates: dict[bytes, None] = {}
+
+    async def add(self, observation: Observation) -> None:
+        for table, records in observation.records.items():
+            self._records[table].extend(records)
+        self._certificates.update(dict.fromkeys(observation.certificates))
+        self._missing -= 1
+        if self._missing == 0:
+            await trio.to_thread.run_sync(self._write)
+
+    def _write(self) -> None:
+        run = RunFolder(self.lane.folder)
+        if self._certificates:
+            path = certificate_parts(run) / f"{self.lane.stage.name}-{self._shard:06}.parquet"
+            write_parquet(path, to_table(Certificate, [*map(read_certificate, self._certificates)]))
+        for table in self.lane.stage.tables:
+            run.write_part(table, self._shard, self._records[table])

@@ -1,0 +1,54 @@
+"""TLS alerts: their registered names (RFC 8446 s6, its predecessors, and the IANA registry)."""
+
+from crawler.outcomes import AlertSide
+from crawler.records import Alert
+
+FATAL = 2
+"""The alert level that ends a connection (RFC 5246 s7.2)."""
+
+CLOSURE_ALERTS = frozenset({0, 90})
+"""close_notify and user_canceled: an orderly end, not an error (RFC 8446 s6.1)."""
+
+_NAMES = {
+    0: "close_notify",
+    10: "unexpected_message",
+    20: "bad_record_mac",
+    21: "decryption_failed",
+    22: "record_overflow",
+    30: "decompression_failure",
+    40: "handshake_failure",
+    41: "no_certificate",
+    42: "bad_certificate",
+    43: "unsupported_certificate",
+    44: "certificate_revoked",
+    45: "certificate_expired",
+    46: "certificate_unknown",
+    47: "illegal_parameter",
+    48: "unknown_ca",
+    49: "access_denied",
+    50: "decode_error",
+    51: "decrypt_error",
+    60: "export_restriction",
+    70: "protocol_version",
+    71: "insufficient_security",
+    80: "internal_error",
+    86: "inappropriate_fallback",
+    90: "user_canceled",
+    100: "no_renegotiation",
+    109: "missing_extension",
+    110: "unsupported_extension",
+    111: "certificate_unobtainable",
+    112: "unrecognized_name",
+    113: "bad_certificate_status_response",
+    114: "bad_certificate_hash_value",
+    115: "unknown_psk_identity",
+    116: "certificate_required",
+    117: "general_error",
+    120: "no_application_protocol",
+    121: "ech_required",
+}
+
+
+def name_alert(side: AlertSide, code: int) -> Alert:
+    """Return the alert of this description code."""
+    return Alert(side=side, code=code, name=_NAMES.get(code, "unknown"))

@@ -1,0 +1,229 @@
+"""DNS lookups as the records hold them, from one recursive resolver."""
+
+import ipaddress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+
+from crawler.outcomes import DnssecStatus, LookupStatus
+from crawler.probes.dns_exchange import DnsExchange, Exchange, open_exchange
+from crawler.protocol.dns_wire import DnsReply, DnsWireError, QueryType, answer_chain
+from crawler.protocol.mx import sort_mx
+from crawler.protocol.text import printable
+from crawler.records import AddressLookup, Lookup, MxLookup, TlsaLookup, TlsaRecord, TxtLookup
+from crawler.settings import Settings, resolver_endpoint, system_resolver
+
+_STATUS_OF_RCODE = {
+    0: LookupStatus.NOERROR,
+    1: LookupStatus.FORMERR,
+    2: LookupStatus.SERVFAIL,
+    3: LookupStatus.NXDOMAIN,
+    4: LookupStatus.NOTIMP,
+    5: LookupStatus.REFUSED,
+}
+
+_ANSWERED = frozenset({LookupStatus.NOERROR, LookupStatus.NODATA, LookupStatus.NXDOMAIN})
+"""Statuses that say something about the name; all others say something about the lookup."""
+
+_KEPT_ANSWERS = 20_000
+"""Answers kept, about 1 KiB each; the oldest goes first."""
+
+_NEGATIVE_TTL_SECONDS = 60
+"""How long a denial is kept. Its own TTL stands in the SOA record (RFC 2308 s5), which is not read."""
+
+
+@asynccontextmanager
+async def open_resolver(settings: Settings) -> AsyncIterator["Resolver"]:
+    """Open the resolver that the settings name, or the system's. Raises SettingsError if there is none."""
+    address, port = resolver_endpoint(settings.resolver or system_resolver())
+    async with open_exchange(
+        address, port, timeout_seconds=settings.dns_timeout_seconds, attempts=settings.dns_attempts
+    ) as exchange:
+        yield Resolver(exchange, is_trusted=_is_trusted(address, settings))
+
+
+def _is_trusted(address: str, settings: Settings) -> bool:
+    number = ipaddress.ip_address(address)
+    return number.is_loopback or number in map(ipaddress.ip_address, settings.trusted_resolvers)
+
+
+class _InFlight:
+    """A lookup under way, for all who want its answer."""
+
+    __slots__ = ("answer", "done")
+
+    def __init__(self) -> None:
+        self.answer: Lookup | None = None
+        self.done: trio.Event | None = None
+        """Made by the first who waits: nearly always nobody does."""
+
+
+class Resolver:
+    """Lookups that never raise: how one ended is in its record. Names are A-labels without a final dot.
+
+    A lookup under way is never made twice, and an answer is kept as long as its TTL says.
+    """
+
+    def __init__(self, exchange: DnsExchange, *, is_trusted: bool) -> None:
+        self._exchange = exchange
+        self._is_trusted = is_trusted
+        self._in_flight: dict[tuple[str, QueryType], _InFlight] = {}
+        self._kept: dict[tuple[str, QueryType], tuple[float, Lookup]] = {}
+
+    async def mx(self, name: str) -> MxLookup:
+        """Look up the MX records of a domain (RFC 5321 s5.1)."""
+        lookup = await self._look_up(name, QueryType.MX)
+        assert isinstance(lookup, MxLookup)
+        return lookup
+
+    async def a(self, name: str) -> AddressLookup:
+        """Look up the IPv4 addresses of a host."""
+        lookup = await self._look_up(name, QueryType.A)
+        assert isinstance(lookup, AddressLookup)
+        return lookup
+
+    async def aaaa(self, name: str) -> AddressLookup:
+        """Look up the IPv6 addresses of a host."""
+        lookup = await self._look_up(name, QueryType.AAAA)
+        assert isinstance(lookup, AddressLookup)
+        return lookup
+
+    async def txt(self, name: str) -> TxtLookup:
+        """Look up TXT records, the strings of each concatenated."""
+        lookup = await self._look_up(name, QueryType.TXT)
+        assert isinstance(lookup, TxtLookup)
+        return lookup
+
+    async def tlsa(self, host: str, port: int) -> TlsaLookup:
+        """Look up the TLSA records of a TCP service (RFC 6698 s3)."""
+        lookup = await self._look_up(f"_{port}._tcp.{host}", QueryType.TLSA)
+        assert isinstance(lookup, TlsaLookup)
+        return lookup
+
+    async def _look_up(self, name: str, query_type: QueryType) -> Lookup:
+        """Return the answer: kept, awaited from a lookup under way, or looked up."""
+        key = (name.lower(), query_type)
+        while True:
+            kept = self._kept.get(key)
+            if kept is not None and trio.current_time() < kept[0]:
+                await trio.lowlevel.checkpoint()
+                return kept[1]
+            under_way = self._in_flight.get(key)
+            if under_way is None:
+                return await self._look_up_alone(key)
+            if under_way.done is None:
+                under_way.done = trio.Event()
+            await under_way.done.wait()
+            if under_way.answer is not None:
+                return under_way.answer
+            # Whoever made that lookup was cancelled: it is somebody else's turn.
+
+    async def _look_up_alone(self, key: tuple[str, QueryType]) -> Lookup:
+        lookup = self._in_flight[key] = _InFlight()
+        try:
+            lookup.answer, ttl = await self._ask(*key)
+            if ttl > 0:
+                self._keep(key, lookup.answer, ttl)
+            return lookup.answer
+        finally:
+            del self._in_flight[key]
+            if lookup.done is not None:
+                lookup.done.set()
+
+    def _keep(self, key: tuple[str, QueryType], answer: Lookup, ttl: int) -> None:
+        self._kept.pop(key, None)
+        if len(self._kept) >= _KEPT_ANSWERS:
+            del self._kept[next(iter(self._kept))]
+        self._kept[key] = (trio.current_time() + ttl, answer)
+
+    async def _ask(self, name: str, query_type: QueryType) -> tuple[Lookup, int]:
+        """Return the answer to a question, and for how many seconds it may be kept."""
+        start = trio.current_time()
+        try:
+            exchange = await self._exchange.ask(name, query_type)
+        except DnsWireError:
+            exchange = Exchange(None, LookupStatus.NAME_TOO_LONG, attempts=0)
+        status, cname_chain, data = _read(exchange, name, query_type)
+        attempts = exchange.attempts
+        dnssec_status = self._judge(status, exchange.reply)
+        if status is LookupStatus.SERVFAIL and self._is_trusted:
+            second = await self._exchange.ask(name, query_type, checking_disabled=True)
+            attempts += second.attempts
+            if _read(second, name, query_type)[0] in _ANSWERED:
+                dnssec_status = DnssecStatus.BOGUS
+        answer = _RECORD_OF_TYPE[query_type](
+            data,
+            status=status,
+            dnssec_status=dnssec_status,
+            extended_error=exchange.reply and exchange.reply.extended_error,
+            cname_chain=cname_chain,
+            attempts=attempts,
+            elapsed_seconds=trio.current_time() - start,
+        )
+        return answer, _seconds_to_keep(status, exchange.reply)
+
+    def _judge(self, status: LookupStatus, reply: DnsReply | None) -> DnssecStatus:
+        """Return the security of an answer or denial; SERVFAIL needs a second look (RFC 4033 s5)."""
+        if not self._is_trusted:
+            return DnssecStatus.UNVALIDATED
+        if reply is None or status not in _ANSWERED:
+            return DnssecStatus.INDETERMINATE
+        return DnssecStatus.SECURE if reply.authentic_data else DnssecStatus.INSECURE
+
+
+def _read(
+    exchange: Exchange, name: str, query_type: QueryType
+) -> tuple[LookupStatus, tuple[str, ...], list[Any]]:
+    """Return how a question ended, the CNAME chain, and the data of its records, as its type has it."""
+    reply = exchange.reply
+    if reply is None:
+        return exchange.failure, (), []
+    status = _STATUS_OF_RCODE.get(reply.rcode, LookupStatus.OTHER_RCODE)
+    if status not in _ANSWERED:
+        return status, (), []
+    try:
+        cname_chain, records = answer_chain(reply, name, query_type)
+    except DnsWireError:
+        return LookupStatus.MALFORMED, (), []
+    if status is LookupStatus.NXDOMAIN:
+        return status, cname_chain, []
+    return status if records else LookupStatus.NODATA, cname_chain, [record.data for record in records]
+
+
+def _seconds_to_keep(status: LookupStatus, reply: DnsReply | None) -> int:
+    if reply is None or status not in _ANSWERED:
+        return 0
+    if status is LookupStatus.NOERROR:
+        return min(record.ttl for record in reply.answers)
+    return _NEGATIVE_TTL_SECONDS
+
+
+def _mx(data: list[tuple[int, str]], **facts: Any) -> MxLookup:
+    return MxLookup(records=sort_mx(data), **facts)
+
+
+def _addresses(data: list[str], **facts: Any) -> AddressLookup:
+    return AddressLookup(addresses=tuple(sorted(set(data))), **facts)
+
+
+def _txt(data: list[bytes], **facts: Any) -> TxtLookup:
+    return TxtLookup(texts=tuple(sorted(map(printable, data))), **facts)
+
+
+def _tlsa(data: list[tuple[int, int, int, bytes]], **facts: Any) -> TlsaLookup:
+    records = tuple(
+        TlsaRecord(usage=usage, selector=selector, matching_type=matching_type, association_data=octets.hex())
+        for usage, selector, matching_type, octets in sorted(data)
+    )
+    return TlsaLookup(records=records, **facts)
+
+
+_RECORD_OF_TYPE: dict[QueryType, Callable[..., Lookup]] = {
+    QueryType.MX: _mx,
+    QueryType.A: _addresses,
+    QueryType.AAAA: _addresses,
+    QueryType.TXT: _txt,
+    QueryType.TLSA: _tlsa,
+}

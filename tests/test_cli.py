@@ -1,0 +1,81 @@
+"""The command line: bad input ends in one line that says what and where, a status, and nothing written."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crawler.cli import USAGE, main
+
+Command = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["starttls-survey", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        status = ended.value.code
+        return (status if isinstance(status, int) else 0), capsys.readouterr().err
+
+    return run
+
+
+def test_a_list_that_cannot_be_used_leaves_no_run_folder(command: Command, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    empty, junk = tmp_path / "empty.txt", tmp_path / "junk.bin"
+    empty.write_bytes(b"")
+    junk.write_bytes(bytes(range(256)) * 50)
+    for source, message in (
+        (tmp_path / "none.txt", "No such file"),
+        (tmp_path, "is a folder"),
+        (empty, "the list is empty"),
+        (junk, "no usable domain"),
+    ):
+        status, said = command("run", str(source), "--out", str(out), "--resolver", "127.0.0.1:1")
+        assert status == USAGE
+        assert message in said
+        assert str(source) in said
+        assert said.count("\n") == 1
+        assert not out.exists()
+
+
+def test_a_wrong_setting_is_named_before_anything_is_written(command: Command, tmp_path: Path) -> None:
+    names, settings = tmp_path / "names.txt", tmp_path / "settings.toml"
+    names.write_text("example.com\n")
+    settings.write_text("sped = 3\n")
+    status, said = command("run", str(names), "--out", str(tmp_path / "run"), "--settings", str(settings))
+    assert (status, said) == (USAGE, "starttls-survey: setting sped: there is no such setting\n")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_is_no_run_is_left_alone(command: Command, tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("example.com\n")
+    status, said = command("run", str(names), "--out", str(tmp_path), "--resolver", "127.0.0.1:1")
+    assert status == USAGE
+    assert "is no run folder" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["names.txt"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("report", "nowhere"), ("judge", "nowhere"), ("lab", "truth", "nowhere")]
+)
+def test_a_missing_run_folder_is_named(command: Command, arguments: tuple[str, ...]) -> None:
+    status, said = command(*arguments)
+    assert status == USAGE
+    assert "nowhere" in said
+    assert said.count("\n") == 1
+
+
+def test_a_name_to_check_must_be_a_domain(command: Command) -> None:
+    status, said = command("check", "postmaster@example.com")
+    assert status == USAGE
+    assert "holds an @" in said
+
+
+def test_the_lab_brings_its_own_resolver(command: Command, tmp_path: Path) -> None:
+    status, said = command("run", "x", "--out", str(tmp_path / "run"), "--lab", "--resolver", "127.0.0.1:1")
+    assert status == USAGE
+    assert "--resolver" in said

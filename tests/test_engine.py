@@ -1,0 +1,198 @@
+"""The engine and its lanes, with a made-up stage on threads in place of processes."""
+
+import contextlib
+import queue
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import trio
+
+from crawler.engine import Engine, Interruption, StoppedError
+from crawler.outcomes import DnssecStatus, LookupStatus
+from crawler.records import AddressLookup, MxHost
+from crawler.settings import Settings
+from crawler.stage import Observation, Row, Stage, certificate_parts, work_list
+from crawler.storage import RunFolder, write_parquet
+
+SETTINGS = Settings(hello_name="scan.example", domains_in_flight=4)
+NOWHERE = AddressLookup(status=LookupStatus.NODATA, dnssec_status=DnssecStatus.INSECURE)
+
+
+@dataclass
+class Counts:
+    """A Feedback that remembers."""
+
+    total: int = 0
+    done: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    on_advance: Callable[[], None] = lambda: None
+
+    def begin(self, stage: str, total: int, done: int) -> None:
+        self.total, self.done = total, done
+
+    def advance(self, done: int, failures: Mapping[str, int]) -> None:
+        self.done += done
+        self.failures.update(failures)
+        self.on_advance()
+
+    def end(self) -> None:
+        pass
+
+
+def host(row: Row) -> Observation:
+    record = MxHost(
+        mx_host=row["mx_host"], provider="x", a=NOWHERE, aaaa=NOWHERE, resolved_at=datetime.now(UTC)
+    )
+    return Observation({"mx_hosts": [record]}, row["failure"], (b"not a certificate",))
+
+
+async def observe_at_once(row: Row, _tools: None) -> Observation:
+    await trio.lowlevel.checkpoint()
+    return host(row)
+
+
+@contextlib.asynccontextmanager
+async def no_tools(_settings: Settings) -> AsyncIterator[None]:
+    yield
+
+
+def each_row(rows: Sequence[Row], _settings: Settings) -> list[Sequence[Row]]:
+    return [(row,) for row in rows]
+
+
+def stage(observe: Callable[[Row, None], Awaitable[Observation]]) -> Stage:
+    return Stage(
+        name="made_up",
+        tables=("mx_hosts",),
+        open_tools=no_tools,
+        observe=observe,
+        strands=each_row,
+        in_flight="domains_in_flight",
+    )
+
+
+def run_with(tmp_path: Path, rows: int, shard_size: int) -> RunFolder:
+    run = RunFolder(tmp_path / "run")
+    work = {
+        "mx_host": [f"mx{index}.example" for index in range(rows)],
+        "failure": ["timeout" if index % 5 == 0 else None for index in range(rows)],
+        "shard": [index // shard_size for index in range(rows)],
+    }
+    write_parquet(work_list(run, "made_up"), pa.table(work))
+    return run
+
+
+@contextlib.contextmanager
+def engine_for(counts: Counts, interruption: Interruption, workers: int = 2) -> Iterator[Engine]:
+    with ThreadPoolExecutor(workers) as executor:
+        yield Engine(
+            executor=executor,
+            workers=workers,
+            reports=queue.Queue(),
+            stop=threading.Event(),
+            feedback=counts,
+            interruption=interruption,
+        )
+
+
+def hosts_in(run: RunFolder) -> list[str]:
+    return sorted(r.mx_host for shard in run.shards("mx_hosts") for r in run.read_part("mx_hosts", shard))
+
+
+def test_every_row_is_observed_once_and_counted(tmp_path: Path) -> None:
+    run, counts = run_with(tmp_path, rows=25, shard_size=10), Counts()
+    with engine_for(counts, Interruption()) as engine:
+        engine.run(stage(observe_at_once), run, SETTINGS)
+    assert hosts_in(run) == sorted(f"mx{index}.example" for index in range(25))
+    assert (counts.total, counts.done) == (25, 25)
+    assert counts.failures == {"timeout": 5}
+    assert len(list(certificate_parts(run).glob("*.parquet"))) == 3
+
+
+def test_shards_whose_part_stands_are_not_done_again(tmp_path: Path) -> None:
+    run = run_with(tmp_path, rows=20, shard_size=10)
+    run.write_part("mx_hosts", 0, [])
+    counts = Counts()
+    with engine_for(counts, Interruption()) as engine:
+        engine.run(stage(observe_at_once), run, SETTINGS)
+    assert hosts_in(run) == sorted(f"mx{index}.example" for index in range(10, 20))
+    assert counts.done == 20
+
+
+def test_a_slow_row_of_one_shard_does_not_hold_up_the_next(tmp_path: Path) -> None:
+    run = run_with(tmp_path, rows=20, shard_size=10)
+    last_shard_done = threading.Event()
+
+    async def observe(row: Row, _tools: None) -> Observation:
+        if row["mx_host"] == "mx0.example":
+            with trio.fail_after(10):
+                while not last_shard_done.is_set():
+                    await trio.sleep(0.001)
+        if row["mx_host"] == "mx19.example":
+            last_shard_done.set()
+        return host(row)
+
+    with engine_for(Counts(), Interruption(), workers=1) as engine:
+        engine.run(stage(observe), run, SETTINGS)
+    assert len(hosts_in(run)) == 20
+
+
+def test_no_more_strands_run_at_once_than_the_setting_says(tmp_path: Path) -> None:
+    run = run_with(tmp_path, rows=40, shard_size=10)
+    running, most = 0, 0
+
+    async def observe(row: Row, _tools: None) -> Observation:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await trio.sleep(0.001)
+        running -= 1
+        return host(row)
+
+    with engine_for(Counts(), Interruption(), workers=1) as engine:
+        engine.run(stage(observe), run, SETTINGS)
+    assert most == SETTINGS.domains_in_flight
+
+
+def test_an_interrupted_stage_stops_and_keeps_what_is_complete(tmp_path: Path) -> None:
+    run, interruption = run_with(tmp_path, rows=20, shard_size=10), Interruption()
+
+    async def observe(row: Row, _tools: None) -> Observation:
+        if row["shard"] == 1:
+            await trio.sleep_forever()
+        return host(row)
+
+    with (
+        engine_for(Counts(on_advance=interruption.ask), interruption) as engine,
+        pytest.raises(StoppedError, match="interrupted"),
+    ):
+        engine.run(stage(observe), run, SETTINGS)
+    assert run.shards("mx_hosts") == [0]
+    assert not list(run.path.rglob(".*"))
+    with engine_for(Counts(), Interruption()) as engine:
+        engine.run(stage(observe_at_once), run, SETTINGS)
+    assert len(hosts_in(run)) == 20
+
+
+def test_a_programming_error_crashes_the_run_and_leaves_no_part(tmp_path: Path) -> None:
+    run = run_with(tmp_path, rows=20, shard_size=10)
+
+    async def observe(row: Row, _tools: None) -> Observation:
+        if row["mx_host"] == "mx13.example":
+            raise ZeroDivisionError
+        await trio.sleep(0.01)
+        return host(row)
+
+    with (
+        engine_for(Counts(), Interruption()) as engine,
+        pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True),
+    ):
+        engine.run(stage(observe), run, SETTINGS)
+    assert 1 not in run.shards("mx_hosts")

@@ -1,0 +1,131 @@
+"""The queries between the stages."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from crawler.domain_list import ListedDomain
+from crawler.outcomes import DnssecStatus, LookupStatus, MxKind, UnusableExchange
+from crawler.protocol.certificate import read_certificate
+from crawler.records import AddressLookup, Certificate, Domain, MxHost, MxLookup, MxRecord
+from crawler.schema import to_table
+from crawler.settings import Settings
+from crawler.stage import certificate_parts, read_work
+from crawler.storage import RunFolder, write_parquet
+from crawler.work_lists import (
+    gather_certificates,
+    list_domains,
+    list_endpoints,
+    list_hosts,
+    shard_sizes,
+)
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+SETTINGS = Settings(hello_name="scan.example", shard_size=3)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return RunFolder(tmp_path)
+
+
+def domain(name: str, kind: MxKind, *records: tuple[int, str, UnusableExchange | None]) -> Domain:
+    mx_records = tuple(MxRecord(preference=p, exchange=e, unusable=u) for p, e, u in records)
+    mx = MxLookup(
+        status=LookupStatus.NOERROR if records else LookupStatus.NODATA,
+        dnssec_status=DnssecStatus.INSECURE,
+        records=mx_records,
+    )
+    return Domain(
+        domain=name,
+        position=1,
+        rank=None,
+        mx_kind=kind,
+        mx=mx,
+        sts_txt=None,
+        tlsrpt_txt=None,
+        resolved_at=NOW,
+    )
+
+
+def host(name: str, a: tuple[str, ...], aaaa: tuple[str, ...] = ()) -> MxHost:
+    def lookup(addresses: tuple[str, ...]) -> AddressLookup:
+        status = LookupStatus.NOERROR if addresses else LookupStatus.NODATA
+        return AddressLookup(status=status, dnssec_status=DnssecStatus.SECURE, addresses=addresses)
+
+    return MxHost(mx_host=name, provider="x", a=lookup(a), aaaa=lookup(aaaa), resolved_at=NOW)
+
+
+def work(run: RunFolder, stage: str) -> list[dict[str, object]]:
+    return [dict(row) for shard in sorted(shard_sizes(run, stage)) for row in read_work(run, stage, shard)]
+
+
+def test_listed_domains_stand_in_shards_in_the_order_of_the_list(run: RunFolder) -> None:
+    list_domains(run, [ListedDomain(f"d{i}.example", i, 10 * i) for i in range(1, 8)], SETTINGS)
+    assert shard_sizes(run, "resolve") == {0: 3, 1: 3, 2: 1}
+    assert read_work(run, "resolve", 2) == [{"domain": "d7.example", "position": 7, "rank": 70, "shard": 2}]
+
+
+def test_every_usable_exchange_and_every_implicit_candidate_is_a_host_once(run: RunFolder) -> None:
+    unusable = (5, "192.0.2.1", UnusableExchange.IP_LITERAL)
+    run.write_part(
+        "domains",
+        0,
+        [
+            domain("a.example", MxKind.EXPLICIT, (10, "mx1.example", None), (20, "mx2.example", None)),
+            domain("b.example", MxKind.EXPLICIT, (10, "mx1.example", None), unusable),
+            domain("c.example", MxKind.NO_MX),
+            domain("d.example", MxKind.NULL_MX, (0, ".", UnusableExchange.ROOT)),
+            domain("e.example", MxKind.NO_DOMAIN),
+            domain("f.example", MxKind.UNKNOWN),
+        ],
+    )
+    list_hosts(run, SETTINGS)
+    assert sorted(str(row["mx_host"]) for row in work(run, "hosts")) == [
+        "c.example",
+        "mx1.example",
+        "mx2.example",
+    ]
+
+
+def test_every_pair_of_host_and_address_is_probed_once_and_an_address_stays_in_one_shard(
+    run: RunFolder,
+) -> None:
+    customers = [host(f"customer{i}.example", ("192.0.2.1", "192.0.2.2")) for i in range(5)]
+    run.write_part("mx_hosts", 0, [*customers, host("one.example", ("192.0.2.3",), ("2001:db8::1",))])
+    run.write_part("mx_hosts", 1, [host("none.example", ())])
+    list_endpoints(run, SETTINGS)
+    rows = work(run, "probe")
+    pairs = [(row["mx_host"], row["address"]) for row in rows]
+    assert len(pairs) == len(set(pairs)) == 12
+    shards_of = {
+        str(row["address"]): {r["shard"] for r in rows if r["address"] == row["address"]} for row in rows
+    }
+    assert all(len(shards) == 1 for shards in shards_of.values())
+
+
+def test_the_order_of_work_depends_on_the_seed_alone(run: RunFolder) -> None:
+    run.write_part("mx_hosts", 0, [host(f"mx{i}.example", (f"192.0.2.{i}",)) for i in range(20)])
+    orders = []
+    for seed in (1, 1, 2):
+        list_endpoints(run, Settings(hello_name="scan.example", seed=seed))
+        orders.append([row["mx_host"] for row in work(run, "probe")])
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_a_certificate_that_many_shards_saw_stands_once(run: RunFolder) -> None:
+    for shard, ders in enumerate(([b"a", b"b"], [b"b", b"c"])):
+        rows = to_table(Certificate, [*map(read_certificate, ders)])
+        write_parquet(certificate_parts(run) / f"probe-{shard}.parquet", rows)
+    gather_certificates(run)
+    found: list[Certificate] = list(run.read_part("certificates", 0))
+    assert sorted(certificate.der for certificate in found) == [b"a", b"b", b"c"]
+    assert [certificate.sha256 for certificate in found] == sorted(
+        certificate.sha256 for certificate in found
+    )
+
+
+def test_a_run_without_certificates_has_an_empty_table(run: RunFolder) -> None:
+    gather_certificates(run)
+    assert list(run.read_part("certificates", 0)) == []
