@@ -1,13 +1,11 @@
 """Listening sockets: many loopback addresses, one port number."""
 
 import asyncio
-import ctypes
 import errno
 import ipaddress
 import resource
 import socket
-import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Literal
 
@@ -16,11 +14,9 @@ Connect = Literal["accept", "refuse", "drop"]
 _PORT_ATTEMPTS = 20
 _BACKLOG = 1024
 _PAUSE_SECONDS = 0.1
+_FILL_SECONDS = 5.0
 _SPARE_DESCRIPTORS = 2000
 """For the connections themselves, and what the interpreter has open."""
-_SO_ATTACH_FILTER = 26
-# One classic BPF instruction, `ret 0`: accept no octet of any packet. A SYN then gets no answer at all.
-_DROP_ALL = struct.pack("HBBI", 6, 0, 0, 0)
 
 
 class ListenError(Exception):
@@ -30,9 +26,12 @@ class ListenError(Exception):
 class Listeners:
     """Listening sockets on one port."""
 
-    def __init__(self, sockets: Mapping[str, socket.socket], port: int) -> None:
-        """Take over sockets by address; `listen` makes them."""
+    def __init__(
+        self, sockets: Mapping[str, socket.socket], port: int, silent: Sequence[socket.socket] = ()
+    ) -> None:
+        """Take over sockets by address, and those that keep silent addresses silent; `listen` makes them."""
         self._sockets = sockets
+        self._silent = silent
         self.port = port
 
     def serve(self, accepted: Callable[[str, socket.socket], None]) -> None:
@@ -67,6 +66,8 @@ class Listeners:
         for listener in self._sockets.values():
             loop.remove_reader(listener)
             listener.close()
+        for kept in self._silent:
+            kept.close()
 
 
 def allow_descriptors(sockets: int) -> None:
@@ -111,33 +112,47 @@ def _free_port() -> int:
 def _listen_on(addresses: Mapping[str, Connect], port: int) -> Listeners | None:
     """Return None when the port, free on one address, is taken on another."""
     sockets: dict[str, socket.socket] = {}
+    silent: list[socket.socket] = []
     try:
         for address, connect in addresses.items():
-            if connect != "refuse":
-                sockets[address] = listener = socket.socket(_family(address))
-                _bind(listener, address, port, drop=connect == "drop")
+            if connect == "drop":
+                silent += _keep_silent(address, port)
+            elif connect == "accept":
+                sockets[address] = _listen(address, port, _BACKLOG)
     except OSError as error:
-        for listener in sockets.values():
-            listener.close()
+        for opened in (*sockets.values(), *silent):
+            opened.close()
         if error.errno == errno.EADDRINUSE:
             return None
         raise ListenError(f"cannot listen on {address} port {port}: {error.strerror}") from None
-    return Listeners(sockets, port)
+    return Listeners(sockets, port, silent)
 
 
-def _family(address: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
+def _listen(address: str, port: int, backlog: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        listener.setblocking(False)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
+        if listener.family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((address, port))
+        listener.listen(backlog)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
-def _bind(listener: socket.socket, address: str, port: int, *, drop: bool) -> None:
-    listener.setblocking(False)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
-    if listener.family == socket.AF_INET6:
-        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    listener.bind((address, port))
-    if drop:
-        program = ctypes.create_string_buffer(_DROP_ALL, len(_DROP_ALL))
-        filters = struct.pack("HP", 1, ctypes.addressof(program))  # struct sock_fprog
-        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filters)
-    listener.listen(_BACKLOG)
+def _keep_silent(address: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """Return the two sockets that make the kernel drop every SYN to an address.
+
+    A queue of one connection, full for ever. A packet filter would do it too, but not every kernel lets an
+    ordinary user attach one.
+    """
+    listener = _listen(address, port, 0)
+    try:
+        return listener, socket.create_connection((address, port), timeout=_FILL_SECONDS)
+    except OSError:
+        listener.close()
+        raise

@@ -72,3 +72,23 @@ def test_a_caller_waits_while_no_descriptor_is_left() -> None:
         return address, listener.refusals
 
     assert asyncio.run(call()) == (ADDRESS, 1)
+
+
+def test_an_address_that_drops_answers_no_connection_however_often_it_is_tried() -> None:
+    async def call() -> int:
+        listeners = listen({ADDRESS: "drop", "127.79.1.2": "accept"})
+        listeners.serve(lambda _address, connection: connection.close())
+        timeouts = 0
+        for _ in range(3):
+            try:
+                await asyncio.wait_for(asyncio.to_thread(dial, ADDRESS, listeners.port), 5)
+            except TimeoutError:
+                timeouts += 1
+        await asyncio.to_thread(dial, "127.79.1.2", listeners.port)
+        listeners.close()
+        return timeouts
+
+    def dial(address: str, port: int) -> None:
+        socket.create_connection((address, port), timeout=0.1).close()
+
+    assert asyncio.run(call()) == 3
