@@ -5,9 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN ?= runs/dotgov-lab
 LIST ?= datasets/lists/dotgov.csv
+RESOLVER_PORT ?= 5335
 
 .DELETE_ON_ERROR:
-.PHONY: report test check format dictionary requirements clean
+.PHONY: report test check format resolver dictionary requirements clean
 
 report: $(VENV)/.ready
 	$(BIN)/starttls-survey run $(LIST) --out $(RUN) --lab
@@ -24,6 +25,10 @@ check: $(VENV)/.ready-dev
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+# A validating Unbound on loopback for a real survey, in the foreground, as an ordinary user.
+resolver:
+	$(PYTHON) -m crawler.unbound --port $(RESOLVER_PORT)
 
 dictionary: $(VENV)/.ready
 	$(BIN)/python -m crawler.dictionary > datasets/dictionary.md

@@ -61,8 +61,8 @@ def render_report(
 
 
 def headlines(rows: Sequence[FigureRow]) -> list[str]:
-    """Return one line per figure for the terminal: figure, share, count, bounds."""
-    lines = []
+    """Return lines for the terminal: the headline as a sentence, then each figure in brief."""
+    lines = [_headline_sentence(row) for row in _of_figure(rows, HEADLINE)[:1] if row.denominator]
     for section in SECTIONS:
         row = key_row(section, _of_figure(rows, section.figure))
         if row is None:
@@ -75,6 +75,13 @@ def headlines(rows: Sequence[FigureRow]) -> list[str]:
         )
         lines.append(_for_terminal(line))
     return lines
+
+
+def _headline_sentence(row: FigureRow) -> str:
+    return _for_terminal(
+        f"{shares.share_text(row)} of reachable mail domains have STARTTLS at every reachable primary MX "
+        f"host: {shares.count_text(row)} (bounds over all mail-capable domains: {shares.bounds_text(row)})"
+    )
 
 
 def _for_terminal(line: str) -> str:

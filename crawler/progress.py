@@ -7,7 +7,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 PLAIN_LINE_SECONDS = 10.0
 """Between two plain lines of one stage."""
@@ -58,13 +59,15 @@ class LiveProgress:
         self._console = console
         self._progress = Progress(
             TextColumn("{task.description:<8}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
+            BarColumn(bar_width=16),
+            TextColumn("{task.completed:,} / {task.total:,}", justify="right"),
+            TextColumn("{task.fields[rate]}", justify="right"),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-            TextColumn("[dim]{task.fields[failures]}"),
+            TextColumn("{task.fields[left]}", justify="right"),
+            # Only this one is cut where the terminal is narrow.
+            TextColumn("[dim]{task.fields[failures]}", table_column=Column(no_wrap=True, ratio=1)),
             console=console,
+            expand=True,
             disable=not console.is_terminal,
         )
         self._stage = _Stage("", 0, 0)

@@ -193,8 +193,12 @@ def test_a_list_with_ranks_says_nothing_of_missing_ranks(hostile_page: Page, pag
     assert remark not in hostile_page.text
 
 
-def test_headlines_are_one_plain_line_per_figure(known_folder: Path) -> None:
-    lines = headlines(compute_figures(known_folder))
+def test_headlines_are_a_sentence_and_one_plain_line_per_figure(known_folder: Path) -> None:
+    sentence, *lines = headlines(compute_figures(known_folder))
+    assert sentence == (
+        "56 % of reachable mail domains have STARTTLS at every reachable primary MX host: 5 of 9 "
+        "(bounds over all mail-capable domains: 33 to 73 %)"
+    )
     assert len(lines) == len(SECTIONS)
     assert "\u202f" not in "".join(lines)
     opening = "starttls_by_domain 56 % 5 of 9 all, reachable mail domain (D3) [bounds 33 to 73 %]"
