@@ -27,8 +27,8 @@ _STATUS_OF_RCODE = {
 _ANSWERED = frozenset({LookupStatus.NOERROR, LookupStatus.NODATA, LookupStatus.NXDOMAIN})
 """Statuses that say something about the name; all others say something about the lookup."""
 
-_KEPT_ANSWERS = 20_000
-"""Answers kept, about 1 KiB each; the oldest goes first."""
+_KEPT_ANSWERS = 2_000
+"""Answers kept, the oldest going first: what is asked twice is asked soon."""
 
 _NEGATIVE_TTL_SECONDS = 60
 """How long a denial is kept. Its own TTL stands in the SOA record (RFC 2308 s5), which is not read."""
