@@ -18,7 +18,6 @@ from crawler.settings import Settings
 from crawler.stage import Observation, Row, Stage
 
 
-
 _NO_FAILURES = {
     LookupStatus.NOERROR,
     LookupStatus.NODATA,
