@@ -17,7 +17,6 @@ from crawler.records import Domain, Lookup, MxHost, TxtLookup
 from crawler.settings import Settings
 from crawler.stage import Observation, Row, Stage
 
-
 _NO_FAILURES = {
     LookupStatus.NOERROR,
     LookupStatus.NODATA,
