@@ -79,3 +79,9 @@ def test_the_lab_brings_its_own_resolver(command: Command, tmp_path: Path) -> No
     status, said = command("run", "x", "--out", str(tmp_path / "run"), "--lab", "--resolver", "127.0.0.1:1")
     assert status == USAGE
     assert "--resolver" in said
+
+
+def test_a_reference_name_of_the_doctor_must_be_a_name(command: Command) -> None:
+    status, said = command("doctor", "--resolver", "127.0.0.1:1", "--bogus-name", "a..b")
+    assert status == USAGE
+    assert "is no domain name" in said

@@ -27,7 +27,7 @@ FORBIDDEN = {
     "crawler/records.py": ("crawler.schema", "crawler.storage", "pyarrow"),
     "crawler/schema.py": ("crawler.storage",),
 }
-LAB_USERS = {"crawler/cli.py"}
+LAB_USERS = {"crawler/cli.py", "crawler/lab_commands.py"}
 CLOCKS = {"now", "today", "utcnow"}
 
 

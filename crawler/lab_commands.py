@@ -1,0 +1,106 @@
+"""The lab on the command line: started for a survey or by itself, and its truth held against a run."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crawler.domain_list import DomainList, read_list
+from crawler.engine import interruptible
+from crawler.lab.launch import LabEndpoints, start_lab
+from crawler.lab.truth import Comparison, compare
+from crawler.storage import RunFolder
+from crawler.survey import read_manifest
+from crawler.terminal import RunPath, say
+
+LAB_SETTINGS: dict[str, Any] = {
+    "hello_name": "scanner.lab.test",
+    "allowed_ranges": ["127.0.0.0/8", "::1/128"],
+    "sessions_per_address": 8,
+    "dns_timeout_seconds": 1.0,
+    "dns_attempts": 2,
+    "connect_timeout_seconds": 3.0,
+    "greeting_timeout_seconds": 8.0,
+    "reply_timeout_seconds": 5.0,
+    "handshake_timeout_seconds": 5.0,
+    "session_timeout_seconds": 20.0,
+    "policy_timeout_seconds": 8.0,
+}
+"""What suits an internet on loopback: it is near, and its silent hosts stay silent."""
+LAB_PROVIDES = ("resolver", "smtp_port", "https_port", "root_store")
+"""Settings that the lab makes up at each start; they are not part of what a run is."""
+
+
+Profile = Annotated[str, typer.Option(help="The lab's profile: a name, or a TOML file.")]
+
+lab_app = typer.Typer(no_args_is_help=True, help="The lab: a loopback internet with known truth.")
+
+
+def open_lab(
+    domain_list: DomainList, profile: str, seed: int, state: Path
+) -> contextlib.AbstractContextManager[LabEndpoints]:
+    """Start the lab, populated from a list, for the time of the context. Raises LabError."""
+    names = [(listed.domain, listed.signed) for listed in domain_list.domains]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "starttls-survey"
+    return start_lab(names, profile, seed, state, cache)
+
+
+def provided(endpoints: LabEndpoints) -> dict[str, Any]:
+    """Return the settings that reach a lab."""
+    return {name: getattr(endpoints, name) for name in LAB_PROVIDES}
+
+
+@lab_app.command("serve")
+def lab_serve(
+    source: Annotated[str, typer.Argument(metavar="LIST", help="Domain list that populates the lab.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for settings, root store and truth.")],
+    seed: Annotated[int, typer.Option(help="Makes the population.")] = 1,
+    profile: Profile = "dotgov",
+) -> None:
+    """Run the lab until Ctrl-C; other commands reach it with --settings OUT/settings.toml."""
+    domain_list = read_list(source)
+    with interruptible() as interruption, open_lab(domain_list, profile, seed, out) as endpoints:
+        settings_file = out / "settings.toml"
+        values = LAB_SETTINGS | provided(endpoints)
+        # A string, a number and a list of strings are written alike in JSON and in TOML.
+        lines = [f"{name} = {json.dumps(value)}\n" for name, value in values.items()]
+        settings_file.write_text("".join(lines), encoding="utf-8")
+        say(f"lab: ready; other commands reach it with --settings {settings_file}")
+        interruption.wait()
+
+
+@lab_app.command("truth")
+def lab_truth(
+    run_path: RunPath,
+    columns: Annotated[bool, typer.Option("--columns", help="Name every column, agreeing or not.")] = False,
+) -> None:
+    """Compare a run with the truth of the lab it surveyed, column by column."""
+    read_manifest(RunFolder(run_path))
+    comparison = compare(run_path, run_path / "lab" / "truth")
+    for line in _comparison_lines(comparison, columns):
+        say(line)
+    if comparison.disagreements:
+        raise typer.Exit(1)
+
+
+def _comparison_lines(comparison: Comparison, every_column: bool) -> Iterator[str]:
+    for rows in comparison.rows:
+        yield f"{rows.table}: {rows.found:,} rows, {rows.missing} missing, {rows.extra} extra"
+        yield from (f"    missing {row.key}" for row in rows.missing_examples)
+        yield from (f"    extra {row.key}" for row in rows.extra_examples)
+        for column in comparison.columns:
+            differing = column.compared - column.agreed
+            if column.table == rows.table and (differing or every_column):
+                yield f"  {column.column}: {column.compared:,} compared, {differing:,} disagree"
+                yield from (
+                    f"    {row.key}: {row.expected!r}, found {row.found!r}" for row in column.examples
+                )
+    compared = sum(column.compared for column in comparison.columns)
+    yield (
+        f"{comparison.disagreements:,} disagreements "
+        f"({compared:,} values in {len(comparison.columns)} columns of {len(comparison.rows)} tables)"
+    )
