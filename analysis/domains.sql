@@ -3,9 +3,9 @@
 
 -- One row per (MX host, address), as judged on its last attempt.
 -- supports: yes = TLS handshake completed. No = STARTTLS not offered; refused for good (a 5yz reply, or one
--- that RFC 3207 s4 does not know, or no reply at all in form); handshake failed after 220. Not known = the
--- server was never heard, or would not talk now (454, 421, timeout, reset), or the fault was this machine's
--- own: that is never a no.
+-- that RFC 3207 s4 does not know, or no reply at all in form); handshake failed after 220, by an alert or by
+-- octets that are not TLS. Not known = the server was never heard, or fell silent or went away at any stage
+-- (454, 421, timeout, reset, closed), or the fault was this machine's own: that is never a no.
 CREATE TABLE address_answers AS
 SELECT verdicts.*, sessions.family, sessions.failure, sessions.tls, sessions.started_at,
        sessions.ehlo_keywords_tls,
@@ -17,8 +17,9 @@ SELECT verdicts.*, sessions.family, sessions.failure, sessions.tls, sessions.sta
                 ('permanent_reply', 'unexpected_reply', 'malformed_reply', 'reply_too_long') THEN false
        END AS accepted,
        CASE WHEN outcome = 'tls_ok' THEN true
-            WHEN sessions.failure = 'local_error' THEN NULL
-            WHEN outcome IN ('no_starttls', 'tls_failed') THEN false
+            WHEN outcome = 'no_starttls' THEN false
+            WHEN outcome = 'tls_failed'
+            THEN CASE WHEN sessions.failure IN ('tls_alert', 'tls_error') THEN false END
             ELSE accepted
        END AS supports
 FROM session_verdicts AS verdicts JOIN sessions USING (mx_host, address, attempt);

@@ -137,6 +137,7 @@ def test_timeouts_are_never_a_no(tmp_path: Path) -> None:
         ("starttls_refused", f) for f in ("temporary_reply", "service_closing", "timeout", "reset", "closed")
     ]
     answers += [("not_attempted", None), ("tls_failed", "local_error")]
+    refused_for_now += [("tls_failed", f) for f in ("timeout", "reset", "closed")]
     for number, (outcome, failure) in enumerate([*answers, *refused_for_now]):
         run.domain(f"d{number}.test", f"10 mx{number}.test")
         run.host(f"mx{number}.test", f"192.0.2.{number}")
@@ -146,7 +147,7 @@ def test_timeouts_are_never_a_no(tmp_path: Path) -> None:
         row = row_of(rows, figure, stratum)
         assert counts(row) == (0, 0)
         assert row.estimate is None
-    assert counts(row_of(rows, "nonresponse", "any class", "(D2)")) == (11, 11)
+    assert counts(row_of(rows, "nonresponse", "any class", "(D2)")) == (14, 14)
 
 
 @pytest.mark.parametrize("failure", ["permanent_reply", "unexpected_reply", "malformed_reply"])
@@ -155,6 +156,15 @@ def test_starttls_refused_for_good_is_a_no(tmp_path: Path, failure: str) -> None
     run.domain("a.test", "10 mx.test")
     run.host("mx.test", "192.0.2.1")
     run.session("mx.test", "192.0.2.1", "starttls_refused", failure)
+    rows = compute_figures(run.write(tmp_path))
+    assert counts(row_of(rows, "starttls_by_domain", "all")) == (0, 1)
+
+
+def test_a_handshake_that_is_no_tls_is_a_no(tmp_path: Path) -> None:
+    run = SmallRun()
+    run.domain("a.test", "10 mx.test")
+    run.host("mx.test", "192.0.2.1")
+    run.session("mx.test", "192.0.2.1", "tls_failed", "tls_error")
     rows = compute_figures(run.write(tmp_path))
     assert counts(row_of(rows, "starttls_by_domain", "all")) == (0, 1)
 
