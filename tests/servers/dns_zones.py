@@ -172,6 +172,7 @@ def _add_boundaries(world: _World) -> None:
             more="""
             one CNAME two
             two CNAME mx.secure.signed.
+            winding CNAME alias.into-secure.signed.
             to-bogus CNAME mx.also-expired.signed.
             to-nothing CNAME nothing.secure.signed.
             to-nodata CNAME secure.signed.

@@ -10,7 +10,7 @@ import pickle
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NoReturn, ParamSpec, TypeVar
@@ -24,6 +24,7 @@ _SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/
 """Debian keeps servers where an ordinary user's PATH does not look."""
 
 _UNSHARE = ("--net", "--pid", "--fork", "--kill-child")
+_MOUNTS = ("--mount",)
 _AS_ORDINARY_USER = ("--user", "--map-root-user")
 _END_SECONDS = 10.0
 
@@ -85,24 +86,28 @@ class Namespace:
 
 
 @contextmanager
-def required_namespace(package_of_program: Mapping[str, str], log: Path) -> Iterator[Namespace]:
+def required_namespace(
+    package_of_program: Mapping[str, str], log: Path, *, mounts: bool = False
+) -> Iterator[Namespace]:
     """Make a namespace where these programs are there, or say what is missing (`cannot_run`)."""
     if missing := missing_programs({"ip": "iproute2", **package_of_program}):
         cannot_run(missing)
     try:
-        with open_namespace(log) as namespace:
+        with open_namespace(log, mounts=mounts) as namespace:
             yield namespace
     except NamespaceUnavailableError as error:
         cannot_run([str(error)])
 
 
 @contextmanager
-def open_namespace(log: Path) -> Iterator[Namespace]:
+def open_namespace(log: Path, *, mounts: bool = False) -> Iterator[Namespace]:
     """Make a namespace whose loopback is up. Its processes write what they have to say to the log.
+
+    With `mounts`, what is mounted inside is seen inside alone, and gone with it.
 
     Raises NamespaceUnavailableError.
     """
-    command = [*_unshare(), sys.executable, "-m", "tests.servers.inside"]
+    command = [*_unshare(_MOUNTS if mounts else ()), sys.executable, "-m", "tests.servers.inside"]
     with (
         log.open("wb") as errors,
         subprocess.Popen(
@@ -121,11 +126,11 @@ def open_namespace(log: Path) -> Iterator[Namespace]:
                 process.kill()
 
 
-def _unshare() -> list[str]:
+def _unshare(more: Sequence[str]) -> list[str]:
     """Return the command that runs another in a namespace: root needs no user namespace, others do."""
     refusals = []
     for options in (_UNSHARE, (*_AS_ORDINARY_USER, *_UNSHARE)):
-        command = [program("unshare"), *options]
+        command = [program("unshare"), *options, *more]
         trial = subprocess.run(
             [*command, program("ip"), "link", "set", "lo", "up"], capture_output=True, text=True, check=False
         )
