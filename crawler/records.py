@@ -34,6 +34,14 @@ from crawler.outcomes import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CnameStep:
+    """One step of a CNAME chain."""
+
+    target: Annotated[str, "name that the CNAME record leads to"]
+    dnssec_status: Annotated[DnssecStatus, "security of the CNAME record itself"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
     """One DNS lookup: how it ended, and what is known of its security."""
 
@@ -43,9 +51,11 @@ class Lookup:
         int | None, "extended DNS error code, when the resolver gave one (RFC 8914)"
     ] = None
     cname_chain: Annotated[
-        tuple[str, ...], "names that CNAME records led through, in order, target last"
+        tuple[CnameStep, ...], "CNAME records that led to the answer or denial, in order"
     ] = ()
-    attempts: Annotated[int, "questions sent, over UDP and TCP"] = 1
+    attempts: Annotated[
+        int, "questions sent, over UDP and TCP, those about the security of CNAME records left out"
+    ] = 1
     elapsed_seconds: Annotated[float, "from the first question to the last reply"] = 0.0
 
 
@@ -102,7 +112,7 @@ class TlsaLookup(Lookup):
 class Reply:
     """One complete SMTP reply (RFC 5321 s4.2)."""
 
-    code: Annotated[int, "reply code"]
+    code: Annotated[int, "reply code; of the last line, where a refusal broke off a reply of another code"]
     lines: Annotated[tuple[str, ...], "text of each line, without code and separator"]
 
 
@@ -122,7 +132,9 @@ class TlsHandshake:
     version: Annotated[str | None, "TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3; null if the handshake failed"] = None
     cipher_suite: Annotated[str | None, "cipher suite, OpenSSL's name; null if the handshake failed"] = None
     group: Annotated[
-        str | None, "key-exchange group; null without one (static RSA), or if the handshake failed"
+        str | None,
+        "key-exchange group, post-quantum if 'MLKEM' is in its name; null without one (static RSA, "
+        "Diffie-Hellman over finite fields), or if the handshake failed",
     ] = None
     chain: Annotated[tuple[str, ...], "SHA-256 of each certificate, as sent, in the order sent"] = ()
     alert: Annotated[Alert | None, "the fatal alert that ended the handshake; null if none did"] = None
@@ -197,20 +209,30 @@ class Session:
     failure: Annotated[Failure | None, "why that stage failed; null: it did not"]
     failure_detail: Annotated[str | None, "what the system or library said, at most 200 characters"]
     greeting: Annotated[Reply | None, "the greeting; null: none was read"]
+    greeting_masked: Annotated[
+        bool | None, "220 and stars: overwritten on its way, a sign of STARTTLS stripping; null: no greeting"
+    ]
     hello_command: Annotated[str | None, "EHLO, or HELO after EHLO was refused; null: none was sent"]
     hello_code: Annotated[int | None, "reply code to it; null: no reply"]
     ehlo_keywords: Annotated[
-        tuple[str, ...] | None, "EHLO keywords with their parameters, as sent; null: no EHLO reply"
+        tuple[str, ...] | None,
+        "EHLO keywords with their parameters, as sent: 'AUTH PLAIN LOGIN' names the mechanisms "
+        "(upper(split_part(keyword, ' ', 1)) is the keyword in SQL); null: no EHLO reply",
     ]
     starttls_offered: Annotated[
         bool | None, "STARTTLS among the EHLO keywords; null: EHLO and HELO both failed"
+    ]
+    starttls_overwritten: Annotated[
+        bool | None,
+        "XXXXXXXA or its like in the place of STARTTLS: a sign of STARTTLS stripping; null: no EHLO reply",
     ]
     starttls_reply: Annotated[Reply | None, "reply to STARTTLS; null: not sent, or no reply"]
     plaintext_after_220: Annotated[int | None, "octets in the clear after that 220 and not TLS; null: no 220"]
     tls: Annotated[TlsHandshake | None, "null: no handshake was begun"]
     hello_tls_code: Annotated[int | None, "reply code to EHLO inside TLS; null: no reply"]
     ehlo_keywords_tls: Annotated[
-        tuple[str, ...] | None, "EHLO keywords inside TLS, the only ones that count then; null: no reply"
+        tuple[str, ...] | None,
+        "EHLO keywords inside TLS, the only ones that count then (AUTH, REQUIRETLS); null: no reply",
     ]
     quit_code: Annotated[int | None, "reply code to QUIT; null: no reply"]
     tlsa: Annotated[

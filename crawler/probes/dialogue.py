@@ -15,7 +15,7 @@ _READ_SIZE = 4096
 class Dialogue:
     """The client's side of an SMTP dialogue.
 
-    Both operations raise the errors of PEER_ERRORS: a stream that broke or ended, octets that are no reply, a
+    All operations raise the errors of PEER_ERRORS: a stream that broke or ended, octets that are no reply, a
     reply beyond the limits of ReplyReader. When a limit passes, they are cancelled.
     """
 
@@ -37,6 +37,18 @@ class Dialogue:
         self._limit.allow(timeout_seconds)
         await self.stream.send_all(line.encode("ascii") + b"\r\n")
         return await self._reply()
+
+    async def take_turn(self, timeout_seconds: float) -> None:
+        """Raise StageFailed if the server spoke out of turn: what came before a command is no reply to it.
+
+        421 may come at any time, and says that the server closes (RFC 5321 s3.8).
+        """
+        if not self.unread:
+            return
+        self._limit.allow(timeout_seconds)
+        if (await self._reply()).code == 421:
+            raise StageFailed(Failure.SERVICE_CLOSING)
+        raise StageFailed(Failure.UNEXPECTED_REPLY, "a reply that came before its command")
 
     async def greeting(self, timeout_seconds: float) -> Reply:
         """Return the server's opening reply."""

@@ -12,7 +12,12 @@ from crawler.probes.failures import PEER_ERRORS, name_failure
 from crawler.probes.limit import Limit
 from crawler.probes.reach import Connect, family_of, may_contact, open_tcp
 from crawler.probes.tls import TlsStream
-from crawler.protocol.smtp import ehlo_keywords, offers_starttls
+from crawler.protocol.smtp import (
+    ehlo_keywords,
+    has_stripped_keyword,
+    is_masked_greeting,
+    offers_starttls,
+)
 from crawler.records import Reply, Session, TlsaLookup, TlsHandshake
 from crawler.settings import Settings
 
@@ -47,7 +52,7 @@ async def observe_session(
         await _visit(progress, mx_host, address, settings, connect)
     else:
         progress.failure = Failure.SPECIAL_PURPOSE_ADDRESS
-    seconds = progress.seconds
+    seconds, keywords = progress.seconds, progress.ehlo_keywords
     session = Session(
         mx_host=mx_host,
         address=address,
@@ -58,10 +63,12 @@ async def observe_session(
         failure=progress.failure,
         failure_detail=progress.failure_detail,
         greeting=progress.greeting,
+        greeting_masked=None if progress.greeting is None else is_masked_greeting(progress.greeting),
         hello_command=progress.hello_command,
         hello_code=progress.hello_code,
-        ehlo_keywords=progress.ehlo_keywords,
+        ehlo_keywords=keywords,
         starttls_offered=progress.starttls_offered,
+        starttls_overwritten=None if keywords is None else has_stripped_keyword(keywords),
         starttls_reply=progress.starttls_reply,
         plaintext_after_220=progress.plaintext_after_220,
         tls=progress.tls,
@@ -133,6 +140,10 @@ async def _visit(
                 await _converse(progress, transport, mx_host, settings, limit)
             except PEER_ERRORS as error:
                 progress.failure, progress.failure_detail = name_failure(error)
+                if progress.stage is SessionStage.CONNECT and progress.failure is Failure.RESET:
+                    # A peer that answers the first SYN with RST refuses; one that resets had accepted, and
+                    # went away before this process looked.
+                    progress.stage = SessionStage.GREETING
             progress.is_concluded = True
             await _quit(progress, settings)
         if not progress.is_concluded:
@@ -169,11 +180,9 @@ async def _await_greeting(progress: _Progress, dialogue: Dialogue, settings: Set
 async def _say_hello(progress: _Progress, dialogue: Dialogue, settings: Settings) -> None:
     """EHLO, whatever the greeting says; HELO only if that is refused for good (RFC 5321 s3.2)."""
     progress.begin(SessionStage.HELLO)
-    progress.hello_command = "EHLO"
-    reply = await dialogue.command(f"EHLO {settings.hello_name}", settings.reply_timeout_seconds)
+    reply = await _hello(progress, dialogue, "EHLO", settings)
     if reply.code // 100 == 5:
-        progress.hello_command = "HELO"
-        reply = await dialogue.command(f"HELO {settings.hello_name}", settings.reply_timeout_seconds)
+        reply = await _hello(progress, dialogue, "HELO", settings)
     progress.end()
     progress.hello_code = reply.code
     require_code(reply, 250)
@@ -184,8 +193,15 @@ async def _say_hello(progress: _Progress, dialogue: Dialogue, settings: Settings
     progress.starttls_offered = offers_starttls(progress.ehlo_keywords)
 
 
+async def _hello(progress: _Progress, dialogue: Dialogue, verb: str, settings: Settings) -> Reply:
+    await dialogue.take_turn(settings.reply_timeout_seconds)
+    progress.hello_command = verb
+    return await dialogue.command(f"{verb} {settings.hello_name}", settings.reply_timeout_seconds)
+
+
 async def _start_tls(progress: _Progress, dialogue: Dialogue, settings: Settings) -> None:
     progress.begin(SessionStage.STARTTLS)
+    await dialogue.take_turn(settings.reply_timeout_seconds)
     progress.starttls_reply = await dialogue.command("STARTTLS", settings.reply_timeout_seconds)
     progress.end()
     require_code(progress.starttls_reply, 220)
@@ -220,7 +236,8 @@ async def _quit(progress: _Progress, settings: Settings) -> None:
     dialogue = progress.dialogue
     if dialogue is None or not dialogue.is_in_step:
         return
+    is_answered_already = bool(dialogue.unread)
     with suppress(*PEER_ERRORS):
         reply = await dialogue.command("QUIT", min(_QUIT_LIMIT_SECONDS, settings.reply_timeout_seconds))
-        progress.quit_code = reply.code
+        progress.quit_code = None if is_answered_already else reply.code
         await dialogue.stream.aclose()

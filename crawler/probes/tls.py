@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import cache
-from typing import TypeVar
+from functools import cache, partial
+from typing import NoReturn, TypeVar
 
 import trio
 from OpenSSL import SSL, crypto
@@ -19,6 +19,9 @@ _CIPHERS = b"ALL:!aNULL:!eNULL:@SECLEVEL=0"
 
 _RECORD_SIZE = 16 * 1024
 """Octets read at once: the plaintext limit of one record (RFC 8446 s5.1)."""
+
+_MAXIMUM_FRUITLESS_OCTETS = 512 * 1024
+"""Octets read without a result: a handshake may have two messages of 100 KiB, OpenSSL's limit of each."""
 
 # OpenSSL's SSL_CB_READ_ALERT and SSL_CB_WRITE_ALERT, as its info callback reports them.
 _ALERT_SIDE_OF_EVENT = {0x4004: AlertSide.SERVER, 0x4008: AlertSide.CLIENT}
@@ -36,8 +39,9 @@ def _client_context() -> SSL.Context:
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_min_proto_version(SSL.TLS1_VERSION)
     context.set_cipher_list(_CIPHERS)
-    # Servers without secure renegotiation (RFC 5746) are old, not without TLS.
-    context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_NO_TICKET)
+    # Servers without secure renegotiation (RFC 5746) are old, not without TLS. To renegotiate is refused: one
+    # handshake is recorded, and no second one may begin between a command and its reply.
+    context.set_options(SSL.OP_LEGACY_SERVER_CONNECT | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_info_callback(_note_alert)
@@ -50,10 +54,16 @@ def _note_alert(connection: SSL.Connection, event: int, value: int) -> None:
     if side is None:
         return
     level, code = value >> 8, value & 0xFF
-    # TLS 1.3 ignores the level: every alert but a closure is an error (RFC 8446 s6).
-    is_fatal = level == FATAL or connection.get_protocol_version() == SSL.TLS1_3_VERSION
-    if is_fatal and code not in CLOSURE_ALERTS:
+    if (level == FATAL or _speaks_tls13(connection)) and code not in CLOSURE_ALERTS:
         connection.get_app_data().append((side, code))
+
+
+def _speaks_tls13(connection: SSL.Connection) -> bool:
+    """Whether TLS 1.3 was agreed on, where alerts of any level end it, closures apart (RFC 8446 s6)."""
+    # Before the ServerHello OpenSSL names the highest version offered; there is no cipher suite yet.
+    return (
+        connection.get_protocol_version() == SSL.TLS1_3_VERSION and connection.get_cipher_name() is not None
+    )
 
 
 class TlsStream(trio.abc.Stream):
@@ -103,7 +113,7 @@ class TlsStream(trio.abc.Stream):
         """Send plaintext."""
         rest = memoryview(data)
         while rest:
-            written = self._tls.send(rest)
+            written = await self._run(partial(self._tls.send, rest), at_end=_raise_closed)
             rest = rest[written:]
         await self._flush()
 
@@ -120,14 +130,19 @@ class TlsStream(trio.abc.Stream):
         """Send close_notify and close the transport."""
         try:
             if self._is_established and self._error is None:
-                self._tls.shutdown()
+                with suppress(SSL.Error):  # the peer is in the middle of a message
+                    self._tls.shutdown()
                 with suppress(trio.BrokenResourceError):  # the peer was faster
                     await self._flush()
         finally:
             await self._transport.aclose()
 
     async def _run(self, operation: Callable[[], _T], *, at_end: Callable[[], _T]) -> _T:
-        """Run a TLS operation, feeding it from the transport until it has a result."""
+        """Run a TLS operation, feeding it from the transport until it has a result.
+
+        Some messages OpenSSL passes over without a limit, such as HelloRequest: here is one.
+        """
+        fruitless = 0
         while True:
             try:
                 return operation()
@@ -140,6 +155,10 @@ class TlsStream(trio.abc.Stream):
             received = await self._transport.receive_some(_RECORD_SIZE)
             if not received:
                 return at_end()
+            fruitless += len(received)
+            if fruitless > _MAXIMUM_FRUITLESS_OCTETS:
+                self._error = f"over {_MAXIMUM_FRUITLESS_OCTETS} octets without an end"
+                raise StageFailed(Failure.TLS_ERROR, self._error)
             self._tls.bio_write(received)
 
     async def _flush(self) -> None:
@@ -173,11 +192,13 @@ class TlsStream(trio.abc.Stream):
         return name_alert(side, code)
 
 
-def _raise_closed() -> None:
+def _raise_closed() -> NoReturn:
     raise StageFailed(Failure.CLOSED)
 
 
 def _reasons(error: SSL.Error) -> str:
     """Return OpenSSL's reasons, outermost last."""
+    if isinstance(error, SSL.SysCallError):  # no queue: a number and a text
+        return str(error.args[1])
     queue = error.args[0] if error.args else ()
     return "; ".join(reason for _library, _function, reason in queue) or "no reason given"

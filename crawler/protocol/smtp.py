@@ -89,7 +89,8 @@ class ReplyReader:
             raise MalformedReply("a line that is no reply line")
         code, separator, text = parts.groups()
         # s4.2.1: the code is the same on every line. Which one counts when it is not, senders disagree on.
-        if self._lines and code != self._code:
+        # But a refusal that breaks a reply off is one: postscreen says 220- and then 421, 450 or 521.
+        if self._lines and code != self._code and not (self._code < b"4" <= code):
             raise MalformedReply(f"code {code.decode()} in a reply that began with {self._code.decode()}")
         self._code = code
         self._lines.append(text or b"")

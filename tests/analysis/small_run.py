@@ -23,6 +23,7 @@ from crawler.records import (
     Reply,
     Session,
     SessionVerdict,
+    StsPolicy,
     TlsHandshake,
     TxtLookup,
 )
@@ -41,6 +42,13 @@ _STAGE_AND_FAILURE: dict[str, tuple[words.SessionStage, words.Failure | None]] =
     "starttls_refused": (words.SessionStage.STARTTLS, words.Failure.PERMANENT_REPLY),
     "tls_failed": (words.SessionStage.HANDSHAKE, words.Failure.TLS_ALERT),
     "tls_ok": (words.SessionStage.HELLO_TLS, None),
+}
+_POLICY_FAILURE = {
+    "dns": words.Failure.LOOKUP_FAILED,
+    "tcp": words.Failure.TIMEOUT,
+    "tls": words.Failure.TLS_ALERT,
+    "timeout": words.Failure.TIMEOUT,
+    "http": words.Failure.MALFORMED_REPLY,
 }
 _UNGREETED = {"not_attempted", "unreachable", "refused_greeting", "not_smtp"}
 _UNHEARD = {*_UNGREETED, "hello_failed"}
@@ -68,9 +76,11 @@ class SmallRun:
         status: str = "noerror",
         dnssec: str = "insecure",
         rank: int | None = None,
+        policy: str = "not_attempted",
+        policy_failure: str | None = None,
         **verdict: Any,
     ) -> None:
-        """Add a domain; mx as "10 mx.example.org", or "10 localhost unusable"."""
+        """Add a domain; mx as "10 mx.example.org", "10 localhost unusable" or "0 ."."""
         records = tuple(_mx_record(text) for text in mx)
         lookup_status = word(words.LookupStatus, "nodata" if not mx and status == "noerror" else status)
         fallback = {"nodata": "no_mx", "nxdomain": "no_domain", "noerror": "explicit"}.get(
@@ -95,7 +105,10 @@ class SmallRun:
                 resolved_at=STARTED_AT,
             )
         )
-        self.tables["domain_verdicts"].append(_domain_verdict(name, **verdict))
+        if policy != "not_attempted":
+            failure = word(words.Failure, policy_failure) if policy_failure else _POLICY_FAILURE.get(policy)
+            self.tables["sts_policies"].append(_sts_policy(name, failure))
+        self.tables["domain_verdicts"].append(_domain_verdict(name, policy=policy, **verdict))
 
     def host(self, name: str, *addresses: str, provider: str | None = None, status: str = "nodata") -> None:
         """Add an MX host; `status` is that of a lookup without addresses."""
@@ -150,10 +163,12 @@ class SmallRun:
                 failure=word(words.Failure, failure) if failure else usual,
                 failure_detail=None,
                 greeting=None if outcome in _UNGREETED else Reply(code=220, lines=("hello",)),
+                greeting_masked=None if outcome in _UNGREETED else False,
                 hello_command=None if outcome in _UNGREETED else "EHLO",
                 hello_code=None if outcome in _UNHEARD else 250,
                 ehlo_keywords=None if outcome in _UNHEARD else ("PIPELINING",),
                 starttls_offered=None if outcome in _UNHEARD else outcome != "no_starttls",
+                starttls_overwritten=None if outcome in _UNHEARD else False,
                 starttls_reply=Reply(code=220, lines=("go",)) if accepted else None,
                 plaintext_after_220=0 if accepted else None,
                 tls=handshake if completed else (TlsHandshake() if accepted else None),
@@ -229,10 +244,32 @@ class SmallRun:
 
 def _mx_record(text: str) -> MxRecord:
     preference, exchange, *unusable = text.split()
-    return MxRecord(
-        preference=int(preference),
-        exchange=exchange,
-        unusable=words.UnusableExchange.LOCALHOST if unusable else None,
+    reason = words.UnusableExchange.LOCALHOST if unusable else None
+    if exchange == ".":
+        reason = words.UnusableExchange.ROOT
+    return MxRecord(preference=int(preference), exchange=exchange, unusable=reason)
+
+
+def _sts_policy(domain: str, failure: words.Failure | None) -> StsPolicy:
+    lookup = AddressLookup(status=words.LookupStatus.NODATA, dnssec_status=words.DnssecStatus.INSECURE)
+    return StsPolicy(
+        domain=domain,
+        policy_host=f"mta-sts.{domain}",
+        a=lookup,
+        aaaa=lookup,
+        address=None,
+        stage=words.FetchStage.BODY,
+        failure=failure,
+        failure_detail=None,
+        tls=None,
+        http_status=None,
+        content_type=None,
+        location=None,
+        body=None,
+        fetched_at=STARTED_AT,
+        connect_seconds=None,
+        handshake_seconds=None,
+        total_seconds=1.0,
     )
 
 

@@ -1,6 +1,6 @@
 """Scripted peers: a list of octets and actions, played on the far end of a memory stream."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -77,7 +77,14 @@ class Tls:
     context: SSL.Context
 
 
-Action = bytes | Line | Octets | Close | Reset | Silence | Pause | Trickle | Endless | Tls
+@dataclass(frozen=True)
+class Do:
+    """Do anything else, with the transport and the stream inside it."""
+
+    act: Callable[[trio.abc.Stream, trio.abc.Stream], Awaitable[None]]
+
+
+Action = bytes | Line | Octets | Close | Reset | Silence | Pause | Trickle | Endless | Tls | Do
 
 HELLO: tuple[Action, ...] = (GREETING, Line(), EHLO_REPLY)
 TO_TLS: tuple[Action, ...] = (*HELLO, Line(), GO_AHEAD)
@@ -115,6 +122,8 @@ class ScriptedPeer:
                     self.lines.append(await _line(inner, received))
                 elif isinstance(action, Octets):
                     await inner.receive_some(4096)
+                elif isinstance(action, Do):
+                    await action.act(stream, inner)
                 else:
                     await _say(inner, action)
             while octets := await inner.receive_some(4096):
@@ -230,6 +239,12 @@ class ServerTls(trio.abc.Stream):
 
     async def handshake(self) -> None:
         await self._run(self._tls.do_handshake)
+
+    async def ask_for_renegotiation(self) -> None:
+        """Send a HelloRequest (RFC 5246 s7.4.1.1)."""
+        assert self._tls.renegotiate()
+        self._tls.do_handshake()
+        await self._flush()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         rest = memoryview(data)

@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from crawler.outcomes import Failure, SessionStage
+from crawler.probes.failures import StageFailed
 from crawler.probes.session import ObservedSession, observe_session
 from crawler.records import Reply, Session
 from tests.probes.peers import (
@@ -187,10 +188,16 @@ async def test_replies_octet_by_octet_are_read_like_any_other(autojump_clock: Mo
     assert seen.session.ehlo_keywords == ("SIZE 1000",)
 
 
-async def test_several_replies_in_one_segment_are_told_apart(autojump_clock: MockClock) -> None:
+async def test_a_reply_that_came_before_its_command_is_none_to_it(autojump_clock: MockClock) -> None:
     seen = await visit(GREETING + b"250-mx.peer.test\r\n250 SIZE 1000\r\n" + BYE)
-    assert seen.ended == (SessionStage.HELLO, None)
-    assert seen.session.quit_code == 221
+    assert seen.ended == (SessionStage.HELLO, Failure.UNEXPECTED_REPLY)
+    assert (seen.session.hello_command, seen.session.starttls_offered) == (None, None)
+    assert (seen.peer.after_script, seen.session.quit_code) == (b"QUIT\r\n", None)
+
+
+async def test_421_before_a_command_is_the_server_closing(autojump_clock: MockClock) -> None:
+    seen = await visit(GREETING + b"421 ", b"too many connections\r\n", Close())
+    assert seen.ended == (SessionStage.HELLO, Failure.SERVICE_CLOSING)
 
 
 async def test_an_endless_trickle_ends_with_the_limit_of_the_stage(autojump_clock: MockClock) -> None:
@@ -343,6 +350,28 @@ async def test_octets_of_a_peer_are_kept_as_printable_text(autojump_clock: MockC
     assert seen.session.greeting == Reply(code=220, lines=("caf\\xE9 \\x1B[31m\\\\",))
 
 
+@pytest.mark.parametrize(
+    ("greeting", "keyword", "expected"),
+    [
+        (b"220 mx\r\n", b"STARTTLS", (False, False)),
+        (b"220 mx\r\n", b"XXXXXXXA", (False, True)),
+        (b"220 ****0****2***\r\n", b"SIZE", (True, False)),
+        (b"220 ****0****2***\r\n", b"XXXX", (True, True)),
+    ],
+)
+async def test_what_a_middlebox_overwrote_is_in_the_row(
+    autojump_clock: MockClock, greeting: bytes, keyword: bytes, expected: tuple[bool, bool]
+) -> None:
+    seen = await visit(greeting, Line(), b"250-mx\r\n250 " + keyword + b"\r\n", Line(), b"454 no\r\n")
+    assert (seen.session.greeting_masked, seen.session.starttls_overwritten) == expected
+
+
+async def test_what_was_never_said_was_not_overwritten(autojump_clock: MockClock) -> None:
+    silent, without_ehlo = await visit(Silence()), await visit(GREETING, Line(), Close())
+    assert (silent.session.greeting_masked, silent.session.starttls_overwritten) == (None, None)
+    assert (without_ehlo.session.greeting_masked, without_ehlo.session.starttls_overwritten) == (False, None)
+
+
 async def test_the_attempt_and_the_port_are_in_the_row(autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
         connections = Connections(nursery, ScriptedPeer(NO_STARTTLS))
@@ -372,6 +401,14 @@ async def test_a_connection_that_is_never_made_times_out(autojump_clock: MockClo
     assert (observed.session.stage, observed.session.failure) == (SessionStage.CONNECT, Failure.TIMEOUT)
     assert observed.session.total_seconds == pytest.approx(20)
     assert observed.session.connect_seconds is None
+
+
+async def test_a_reset_behind_the_handshake_of_tcp_belongs_to_the_greeting(autojump_clock: MockClock) -> None:
+    async def connect(address: str, port: int) -> trio.abc.Stream:
+        raise StageFailed(Failure.RESET, "ECONNRESET")
+
+    observed = await observe_session(MX_HOST, ADDRESS, None, lab_settings(), connect=connect)
+    assert (observed.session.stage, observed.session.failure) == (SessionStage.GREETING, Failure.RESET)
 
 
 async def test_cancellation_is_not_an_outcome(autojump_clock: MockClock) -> None:

@@ -170,6 +170,12 @@ async def test_a_warning_does_not_end_a_handshake_and_is_no_alert(autojump_clock
     assert seen.session.tls.alert is None
 
 
+async def test_a_warning_is_not_what_ended_a_handshake_that_is_cut_off(autojump_clock: MockClock) -> None:
+    seen = await visit(*TO_TLS, Octets(), b"\x15\x03\x03\x00\x02\x01\x70", Close())
+    assert seen.ended == (SessionStage.HANDSHAKE, Failure.CLOSED)
+    assert seen.session.tls == TlsHandshake()
+
+
 async def test_close_notify_in_place_of_a_handshake_is_a_closed_connection(autojump_clock: MockClock) -> None:
     seen = await visit(*TO_TLS, b"\x15\x03\x03\x00\x02\x01\x00", Silence())
     assert seen.ended == (SessionStage.HANDSHAKE, Failure.CLOSED)

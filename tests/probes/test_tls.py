@@ -2,11 +2,14 @@
 
 import gc
 import weakref
+from contextlib import suppress
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from OpenSSL import SSL
+from trio.testing import MockClock
 
 from crawler.outcomes import AlertSide, Failure
 from crawler.probes.alerts import name_alert
@@ -154,6 +157,83 @@ async def test_a_closed_session_leaves_no_garbage_for_the_collector() -> None:
         assert reference() is None
     finally:
         gc.enable()
+
+
+async def test_an_error_without_a_reason_is_a_tls_error_all_the_same() -> None:
+    inner, _, _ = await _established()
+    for error, detail in [
+        (SSL.SysCallError(-1, "Unexpected EOF"), "Unexpected EOF"),
+        (SSL.Error([]), "no reason given"),
+    ]:
+
+        def fail(error: SSL.Error = error) -> bytes:
+            raise error
+
+        with pytest.raises(StageFailed) as caught:
+            await inner._run(fail, at_end=bytes)
+        assert (caught.value.failure, caught.value.detail) == (Failure.TLS_ERROR, detail)
+
+
+_CONTEXTS = {
+    version: server_context("rsa", version=version) for version in (SSL.TLS1_VERSION, SSL.TLS1_3_VERSION)
+}
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(sorted(_CONTEXTS)),
+    st.integers(0, 4),
+    st.floats(0, 1, exclude_max=True),
+    st.binary(max_size=4),
+    st.integers(0, 8),
+)
+def test_a_server_may_change_its_flights(
+    version: int, flight: int, place: float, inserted: bytes, removed: int
+) -> None:
+    async def meet() -> None:
+        client, server = stream_pair()
+        stream = TlsStream(client, "mx.peer.test")
+        outer = ServerTls(_Changed(server, flight, place, inserted, removed), _CONTEXTS[version])
+        async with trio.open_nursery() as nursery:
+
+            async def serve() -> None:
+                with suppress(SSL.Error, EOFError, trio.BrokenResourceError):
+                    await outer.handshake()
+                    await outer.receive_some()
+                    await outer.send_all(b"250 mx\r\n")
+                    await outer.receive_some()
+                await server.aclose()
+
+            nursery.start_soon(serve)
+            with suppress(StageFailed, trio.BrokenResourceError), trio.move_on_after(1):
+                await stream.handshake()
+                await stream.send_all(b"EHLO scan.test\r\n")
+                await stream.receive_some()
+                await stream.send_all(b"QUIT\r\n")
+            await stream.aclose()
+        stream.facts(stream.chain())
+
+    trio.run(meet, clock=MockClock(autojump_threshold=0))
+
+
+class _Changed(BreakableStream):
+    """A stream on which one write does not arrive as it was sent."""
+
+    def __init__(
+        self, stream: BreakableStream, flight: int, place: float, inserted: bytes, removed: int
+    ) -> None:
+        super().__init__(stream)
+        self._flight = flight
+        self._change = place, inserted, removed
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        octets = bytes(data)
+        if self._flight == 0:
+            place, inserted, removed = self._change
+            start = int(place * len(octets))
+            octets = octets[:start] + inserted + octets[start + removed :]
+        self._flight -= 1
+        await self.inner.send_all(octets)
 
 
 @given(st.integers(0, 255))
