@@ -53,7 +53,8 @@ def _explain_host(tree: Tree, host: CheckedHost, certificates: dict[str, Certifi
     primary = ", primary" if host.is_primary else ""
     branch = tree.add(f"[bold]{preference} {record.mx_host}[/bold] (provider {record.provider}{primary})")
     if record.a.cname_chain:
-        branch.add(f"is an alias of {escape(record.a.cname_chain[-1])}, against RFC 2181 s10.3")
+        steps = ", ".join(f"{escape(step.target)} ({step.dnssec_status})" for step in record.a.cname_chain)
+        branch.add(f"is an alias of {steps}, against RFC 2181 s10.3")
     if not host.sessions:
         branch.add(f"no address: A {record.a.status}, AAAA {record.aaaa.status}")
     for session, verdict in host.sessions:

@@ -6,7 +6,7 @@ A shard's part files are written when its last row is done.
 
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,26 +47,35 @@ async def _work(lane: Lane) -> None:
     tally = _Tally()
     run = RunFolder(lane.folder)
     async with lane.stage.open_tools(lane.settings) as tools, _reporting(lane, tally):
-        room = trio.Semaphore(getattr(lane.settings, lane.stage.in_flight))
-        async with trio.open_nursery() as strands:
-            for shard in lane.shards:
-                rows = read_work(run, lane.stage.name, shard)
-                in_progress = _ShardInProgress(lane, shard, len(rows))
-                for strand in lane.stage.strands(rows, lane.settings):
-                    await room.acquire()
-                    strands.start_soon(_run_strand, strand, in_progress, tools, tally, room)
+        strands = _strands(lane, run)
+        async with trio.open_nursery() as nursery:
+            for _ in range(getattr(lane.settings, lane.stage.in_flight)):
+                nursery.start_soon(_run_strands, strands, tools, tally)
 
 
-async def _run_strand(
-    strand: Sequence[Row], shard: "_ShardInProgress", tools: Any, tally: "_Tally", room: trio.Semaphore
+def _strands(lane: Lane, run: RunFolder) -> Iterator[tuple[Sequence[Row], "_ShardInProgress"]]:
+    """Give the strands of all shards, one shard read when those before have been taken up."""
+    for shard in lane.shards:
+        rows = read_work(run, lane.stage.name, shard)
+        in_progress = _ShardInProgress(lane, shard, len(rows))
+        for strand in lane.stage.strands(rows, lane.settings):
+            yield strand, in_progress
+
+
+async def _run_strands(
+    strands: Iterator[tuple[Sequence[Row], "_ShardInProgress"]], tools: Any, tally: "_Tally"
 ) -> None:
-    try:
+    """Run one strand after another, next to others that take theirs from the same source.
+
+    A task for each strand would cost as much as half a lookup.
+    """
+    for strand, shard in strands:
+        observe = shard.lane.stage.observe
         for row in strand:
-            observation = await shard.lane.stage.observe(row, tools)
+            observation = await observe(row, tools)
             tally.count(observation)
-            await shard.add(observation)
-    finally:
-        room.release()
+            if shard.add(observation):
+                await trio.to_thread.run_sync(shard.write)
 
 
 @dataclass(slots=True)
@@ -120,15 +129,17 @@ class _ShardInProgress:
         self._records: dict[str, list[Any]] = {table: [] for table in lane.stage.tables}
         self._certificates: dict[bytes, None] = {}
 
-    async def add(self, observation: Observation) -> None:
+    def add(self, observation: Observation) -> bool:
+        """Take what one row gave; return whether it was the last."""
         for table, records in observation.records.items():
             self._records[table].extend(records)
-        self._certificates.update(dict.fromkeys(observation.certificates))
+        if observation.certificates:
+            self._certificates.update(dict.fromkeys(observation.certificates))
         self._missing -= 1
-        if self._missing == 0:
-            await trio.to_thread.run_sync(self._write)
+        return self._missing == 0
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Write the part files of the shard."""
         run = RunFolder(self.lane.folder)
         if self._certificates:
             path = certificate_parts(run) / f"{self.lane.stage.name}-{self._shard:06}.parquet"

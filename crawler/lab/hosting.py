@@ -8,7 +8,7 @@ from crawler.lab.certificate_scenarios import CERTIFICATE_SCENARIOS, MAX_COMMON_
 from crawler.lab.internet import CertificateOrder
 from crawler.lab.profile import Profile, Provider, Wheel
 from crawler.lab.tlsa_scenarios import TLSA_SCENARIOS
-from crawler.lab.world import Certified, MailHost, Site, World, Zone
+from crawler.lab.world import Alias, Certified, MailHost, Site, World, Zone
 
 IPV6_ADDRESS = "::1"
 MAX_LABEL = 63
@@ -98,7 +98,7 @@ class SiteMaker:
         drawn: Drawn,
         *,
         extra: Site | None = None,
-        alias: str | None = None,
+        alias: Alias | None = None,
     ) -> MailHost:
         """Put a host below a domain (or the domain itself) onto a site; extra: a second address of it."""
         site = self.world.shared_site(drawn.session, drawn.tls, name)

@@ -130,7 +130,8 @@ class Internet:
     """All of it. Names are A-labels, lower case, no final dot; addresses are loopback."""
 
     answers: dict[tuple[str, str], DnsAnswer] = field(default_factory=dict)
-    """(owner, type) to answer, CNAME chains already expanded into the records. TLSA owners are written
+    """(owner, type) to answer, CNAME chains already expanded into the records; the CNAME record of an alias
+    stands beside them by itself, as (owner, 'CNAME'). TLSA owners are written
     _25._tcp.<host>; the lab's mail servers listen elsewhere, so its resolver answers for their port too.
     TLSA RDATA may end in '@<order id>/<n>' in place of hexadecimal digits: it stands for the SHA-256 of the
     n-th certificate, from 0, of that order's chain as sent (`associations.fill_associations`)."""

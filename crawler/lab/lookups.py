@@ -19,7 +19,7 @@ def lookup_truth(
     values: Sequence[Any] = (),
     *,
     extended_error: int | None = None,
-    cname_chain: Sequence[str] = (),
+    cname_chain: Sequence[Row] = (),
 ) -> Row:
     """Return the row part that one lookup must give; kind is the type asked for, values are its records."""
     return {
@@ -34,13 +34,26 @@ def lookup_truth(
 @cache
 def denied(kind: str, status: str, *, secure: bool) -> Row:
     """Return the truth of a denial; status is nodata or nxdomain. The row is shared: not to be changed."""
-    return lookup_truth(kind, status, "secure" if secure else "insecure")
+    return lookup_truth(kind, status, _security(secure=secure))
 
 
-def found(kind: str, values: Sequence[Any], *, secure: bool, cname_chain: Sequence[str] = ()) -> Row:
+def found(kind: str, values: Sequence[Any], *, secure: bool) -> Row:
     """Return the truth of an answer with records."""
-    dnssec_status = "secure" if secure else "insecure"
-    return lookup_truth(kind, "noerror", dnssec_status, values, cname_chain=cname_chain)
+    return lookup_truth(kind, "noerror", _security(secure=secure), values)
+
+
+def found_by_alias(kind: str, values: Sequence[Any], target: str, *, from_secure: bool, secure: bool) -> Row:
+    """Return the truth of an answer behind one CNAME, or of NODATA there when there are no values.
+
+    from_secure: the CNAME record is secure; secure: so are the records at its target.
+    """
+    step = {"target": target, "dnssec_status": _security(secure=from_secure)}
+    status = "noerror" if values else "nodata"
+    return lookup_truth(kind, status, _security(secure=from_secure and secure), values, cname_chain=(step,))
+
+
+def _security(*, secure: bool) -> str:
+    return "secure" if secure else "insecure"
 
 
 @dataclass(frozen=True, slots=True)

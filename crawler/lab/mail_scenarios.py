@@ -32,8 +32,19 @@ class MailScenario:
     needs_signed: bool | None = None
 
 
-HOSTS = ("no_address", "nxdomain", "servfail", "bogus", "timeout", "alias", "two_addresses")
-"""Targets that are host names below the domain: with an address or without."""
+HOSTS = (
+    "no_address",
+    "nxdomain",
+    "servfail",
+    "bogus",
+    "timeout",
+    "alias",
+    "alias_to_insecure",
+    "alias_to_secure",
+    "two_addresses",
+)
+"""Targets that are host names below the domain: with an address or without. An alias leads to another name of
+its own zone, or into a zone of that security."""
 
 
 def _failing(failure: str, *, needs_signed: bool | None = None) -> MailScenario:
@@ -63,6 +74,8 @@ MAIL_SCENARIOS: dict[str, MailScenario] = {
     "host_bogus": MailScenario(exchanges=((10, "bogus"),), needs_signed=True),
     "host_timeout": _explicit((10, "timeout")),
     "host_alias": _explicit((10, "alias")),
+    "host_alias_to_insecure": MailScenario(exchanges=((10, "alias_to_insecure"),), needs_signed=True),
+    "host_alias_to_secure": MailScenario(exchanges=((10, "alias_to_secure"),), needs_signed=False),
     "ip_literal": _explicit((10, "ip_literal")),
     "localhost": _explicit((0, "localhost")),
     "single_label": _explicit((5, "single_label")),

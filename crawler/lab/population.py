@@ -17,10 +17,12 @@ from crawler.lab.mail_scenarios import MAIL_SCENARIOS, UNUSABLE, MailScenario
 from crawler.lab.profile import RATE_TABLES, Profile
 from crawler.lab.publishing import NOTHING, failed_txt, publish_sts, publish_tlsrpt
 from crawler.lab.tlsa_scenarios import TLSA_SCENARIOS
-from crawler.lab.world import MailHost, World, Zone
+from crawler.lab.world import INSECURE, Alias, MailHost, World, Zone
 
 ALIAS_ZONE = "parked.example"
-"""Zone of the domains that aliases lead to; insecure."""
+"""Zone of the domains and hosts that aliases lead to; insecure."""
+SIGNED_ALIAS_ZONE = "anchored.example"
+"""Zone of hosts that aliases lead to; secure."""
 _HOST_LABELS = ("mail", "mx2", "mx3")
 
 
@@ -171,11 +173,10 @@ class _Population:
             for preference, exchange, unusable, _ in named
         ]
         values = [f"{p} {exchange.removesuffix('.')}." for p, exchange, _, _ in named]
-        exchanges = [(preference, host) for preference, _, _, host in named]
+        exchanges = [(preference, host) for preference, name, _, host in named if name != "."]
         if scenario.is_alias:
-            target = f"{domain.replace('.', '-')}.{ALIAS_ZONE}"
-            self.world.answer_alias(domain, target, "MX", values, Zone(secure=False, denials_secure=False))
-            return found("MX", records, secure=False, cname_chain=(target,)), exchanges
+            alias = Alias(f"{domain.replace('.', '-')}.{ALIAS_ZONE}", INSECURE)
+            return self.world.answer_alias(domain, zone, alias, "MX", values, records), exchanges
         self.world.answer(domain, "MX", values, zone)
         return found("MX", records, secure=zone.secure), exchanges
 
@@ -208,12 +209,20 @@ class _Population:
     def _target(self, name: str, domain: str, zone: Zone, target: str, drawn: Drawn) -> MailHost:
         if target == "site":
             return self.makers.host(name, domain, zone, drawn)
-        if target == "alias":
-            return self.makers.host(name, domain, zone, drawn, alias=f"host-of-{name}")
+        if target.startswith("alias"):
+            return self.makers.host(name, domain, zone, drawn, alias=self._alias(name, zone, target))
         if target == "two_addresses":
             dead = self.world.shared_site("connect_refused", "classic", name)
             return self.makers.host(name, domain, zone, replace(drawn, session="good"), extra=dead)
         return self.world.host_without_address(name, zone, self.world.provider_of(name), target)
+
+    def _alias(self, name: str, zone: Zone, target: str) -> Alias:
+        if target == "alias_to_insecure":
+            return Alias(f"{name}.{ALIAS_ZONE}", INSECURE)
+        if target == "alias_to_secure":
+            secure = self.world.zone(SIGNED_ALIAS_ZONE, secure=True)
+            return Alias(f"{name}.{SIGNED_ALIAS_ZONE}", secure)
+        return Alias(f"host-of-{name}", zone)
 
     def _texts(
         self, domain: str, zone: Zone, plan: Plan, exchanges: Sequence[tuple[int, MailHost | None]]

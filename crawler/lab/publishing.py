@@ -14,7 +14,7 @@ from crawler.lab.txt_scenarios import (
     StsRecordScenario,
     TlsrptScenario,
 )
-from crawler.lab.world import World, Zone
+from crawler.lab.world import INSECURE, Alias, World, Zone
 
 STS_HOSTING = "sts-hosting.example"
 """Zone of a provider that hosts policies; insecure."""
@@ -71,9 +71,8 @@ def _publish_record(world: World, domain: str, zone: Zone, scenario: StsRecordSc
     if not values:
         return zone.denied("TXT", "nxdomain")
     if scenario.is_alias:
-        target = f"{domain.replace('.', '-')}.{STS_HOSTING}"
-        world.answer_alias(owner, target, "TXT", values, Zone(secure=False, denials_secure=False))
-        return found("TXT", texts, secure=False, cname_chain=(target,))
+        alias = Alias(f"{domain.replace('.', '-')}.{STS_HOSTING}", INSECURE)
+        return world.answer_alias(owner, zone, alias, "TXT", values, texts)
     world.answer(owner, "TXT", values, zone)
     return found("TXT", texts, secure=zone.secure)
 
@@ -164,11 +163,8 @@ def _publish_policy_host(
             "a": found("A", [address], secure=zone.secure),
             "aaaa": zone.denied("AAAA", "nodata"),
         }
-    insecure, target = Zone(secure=False, denials_secure=False), f"policies.{STS_HOSTING}"
-    world.answer_alias(host, target, "A", [address], insecure)
-    world.answer_alias(host, target, "AAAA", (), insecure)
-    aliased = found("AAAA", (), secure=False, cname_chain=(target,))
+    alias = Alias(f"policies.{STS_HOSTING}", INSECURE)
     return {
-        "a": found("A", [address], secure=False, cname_chain=(target,)),
-        "aaaa": aliased | {"status": "nodata"},
+        "a": world.answer_alias(host, zone, alias, "A", [address]),
+        "aaaa": world.answer_alias(host, zone, alias, "AAAA", ()),
     }

@@ -15,7 +15,7 @@ from crawler.lab.certificate_scenarios import (
     certificate_truth,
 )
 from crawler.lab.internet import CertificateOrder, DnsAnswer, Internet, MailServer
-from crawler.lab.lookups import FAILED_LOOKUPS, Row, denied, found
+from crawler.lab.lookups import FAILED_LOOKUPS, Row, denied, found, found_by_alias
 from crawler.lab.smtp_scenarios import (
     SMTP_SCENARIOS,
     TLS_SCENARIOS,
@@ -52,6 +52,18 @@ class Zone:
     def denied(self, kind: str, status: str) -> Row:
         """Return the truth of a denial in this zone."""
         return denied(kind, status, secure=self.denials_secure)
+
+
+INSECURE = Zone(secure=False, denials_secure=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Where a CNAME record leads."""
+
+    target: str
+    zone: Zone
+    """Of the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +127,33 @@ class World:
         records = tuple([(owner, kind, value) for value in values])
         self.internet.answers[owner, kind] = DnsAnswer(records=records, secure=zone.secure)
 
-    def answer_alias(self, owner: str, target: str, kind: str, values: Sequence[str], zone: Zone) -> None:
-        """Publish a CNAME and, in the same answer, the records at its target."""
-        records = ((owner, "CNAME", f"{target}."), *[(target, kind, value) for value in values])
-        self.internet.answers[owner, kind] = DnsAnswer(records=records, secure=zone.secure)
+    def answer_alias(
+        self,
+        owner: str,
+        zone: Zone,
+        alias: Alias,
+        kind: str,
+        values: Sequence[str],
+        recorded: Sequence[Any] | None = None,
+    ) -> Row:
+        """Publish a CNAME in a zone and, in the same answer, the records at its target; return the truth.
+
+        recorded: what a survey records of the values, unless it is the values themselves.
+        """
+        target = alias.target
+        cname = (owner, "CNAME", f"{target}.")
+        self.internet.answers[owner, "CNAME"] = DnsAnswer(records=(cname,), secure=zone.secure)
+        self.internet.answers[owner, kind] = DnsAnswer(
+            records=(cname, *[(target, kind, value) for value in values]),
+            secure=zone.secure and alias.zone.secure,
+        )
+        return found_by_alias(
+            kind,
+            values if recorded is None else recorded,
+            target,
+            from_secure=zone.secure,
+            secure=alias.zone.secure,
+        )
 
     def fail(self, owner: str, kind: str, failure: str, values: Sequence[str] = ()) -> Row:
         """Publish a failing lookup, and return its truth; values stand behind a bogus answer."""
@@ -204,7 +239,7 @@ class World:
         certified: Certified | None,
         *,
         tlsa: str = "none",
-        alias: str | None = None,
+        alias: Alias | None = None,
     ) -> MailHost:
         """Put a host into DNS and onto its sites, and declare all that a survey finds there."""
         addresses = sorted(site.server.address for site in sites)
@@ -221,16 +256,14 @@ class World:
         return MailHost(name, True, certified.verdict["pkix_ok"], certified.dns_names)
 
     def _publish_addresses(
-        self, name: str, kind: str, values: Sequence[str], zone: Zone, alias: str | None
+        self, name: str, kind: str, values: Sequence[str], zone: Zone, alias: Alias | None
     ) -> Row:
         if alias is None:
             if not values:
                 return zone.denied(kind, "nodata")
             self.answer(name, kind, values, zone)
             return found(kind, values, secure=zone.secure)
-        self.answer_alias(name, alias, kind, values, zone)
-        row = found(kind, values, secure=zone.secure, cname_chain=(alias,))
-        return row if values else row | {"status": "nodata"}
+        return self.answer_alias(name, zone, alias, kind, values)
 
     def _publish_tlsa(self, name: str, zone: Zone, word: str, certified: Certified | None) -> Row:
         owner, scenario = f"_25._tcp.{name}", TLSA_SCENARIOS[word]

@@ -2,21 +2,24 @@
 
 The hot path of a survey. A few connected sockets serve every task, since opening one per question costs more
 than the question; one task watches all deadlines, since a cancel scope per question costs half as much again.
+No more questions are in flight than the resolver bears (`congestion`); the others wait for their turn.
 """
 
-import secrets
+import os
 import socket
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import trio
 
 from crawler.outcomes import LookupStatus
-from crawler.probes.failures import PEER_ERRORS
-from crawler.probes.reach import family_of, open_tcp
-from crawler.protocol.dns_wire import DnsReply, DnsWireError, QueryType, decode_reply, encode_query
+from crawler.probes.congestion import Congestion
+from crawler.probes.dns_question import Question, Waiting
+from crawler.probes.dns_tcp import reply_over_tcp
+from crawler.probes.reach import family_of
+from crawler.protocol.dns_wire import DnsReply, DnsWireError, QueryType, decode_reply
 
 _SOCKETS = 4
 """Each with an ephemeral port: a forged reply must guess port and id (RFC 5452 s4.5)."""
@@ -28,8 +31,15 @@ _DATAGRAM_LIMIT = 4096
 _DRAIN_LIMIT = 256
 """Replies read in a row before other tasks get a turn."""
 
-_RCODES_WITHOUT_QUESTION = frozenset({1, 2, 4, 5})
-"""FORMERR, SERVFAIL, NOTIMP, REFUSED: said by some without repeating the question."""
+_MOST_TIMES = 4
+"""A question under way while the resolver has too much to do is asked up to this many times its attempts."""
+
+_LATE_SECONDS = 0.1
+"""How long after a later attempt the reply to an earlier one may come: a resolver that took long over a name
+answers all who asked at once, in any order."""
+
+_ANSWERS = frozenset({0, 3})
+"""NOERROR, NXDOMAIN: they say something about the name, all others about the lookup."""
 
 
 class Exchange(NamedTuple):
@@ -40,42 +50,17 @@ class Exchange(NamedTuple):
     """TIMEOUT, UNREACHABLE, MALFORMED, TRUNCATED or NAME_TOO_LONG; means nothing when there is a reply."""
     attempts: int
     """Questions sent, over UDP and TCP."""
-
-
-class _Question:
-    """One question on its way."""
-
-    __slots__ = ("attempts", "body", "deadline", "failure", "name", "query_type", "reply", "sent", "task")
-
-    def __init__(self, name: str, query_type: QueryType, body: bytes) -> None:
-        self.name = name
-        self.query_type = query_type
-        self.body = body
-        """The query without its id."""
-        self.attempts = 0
-        self.deadline = 0.0
-        self.reply: DnsReply | None = None
-        self.failure = LookupStatus.TIMEOUT
-        self.sent: list[tuple[_Waiting, int]] = []
-        """Where replies are awaited. All attempts stay open: a slow answer to the first is an answer."""
-        self.task: trio.lowlevel.Task | None = None
-        """The task to wake; None as soon as the question is done."""
-
-    def is_answered_by(self, reply: DnsReply) -> bool:
-        if reply.question is None:
-            return reply.rcode in _RCODES_WITHOUT_QUESTION
-        return reply.question == (self.name, self.query_type)
-
-
-_Waiting = dict[int, _Question]
+    started_at: float
+    """When the first was sent, on trio's clock."""
+    ended_at: float
 
 
 @asynccontextmanager
 async def open_exchange(
-    address: str, port: int, *, timeout_seconds: float, attempts: int
+    address: str, port: int, *, timeout_seconds: float, attempts: int, most_in_flight: int = 1000
 ) -> AsyncIterator["DnsExchange"]:
     """Open the sockets to a resolver. A question is asked again after the timeout, up to `attempts` times."""
-    exchange = DnsExchange(address, port, timeout_seconds, attempts)
+    exchange = DnsExchange(address, port, timeout_seconds, attempts, most_in_flight)
     try:
         async with trio.open_nursery() as nursery:
             for endpoint in exchange.endpoints:
@@ -90,14 +75,24 @@ async def open_exchange(
 class DnsExchange:
     """The sockets, and the questions on their way. Made by `open_exchange`."""
 
-    def __init__(self, address: str, port: int, timeout_seconds: float, attempts: int) -> None:
+    def __init__(
+        self, address: str, port: int, timeout_seconds: float, attempts: int, most_in_flight: int
+    ) -> None:
         self._address = address
         self._port = port
         self._timeout_seconds = timeout_seconds
         self._attempts = attempts
+        self._now = trio.lowlevel.current_clock().current_time
         self._turn = 0
-        self._deadlines: deque[tuple[float, _Question]] = deque()
-        self.endpoints: list[tuple[socket.socket, _Waiting]] = []
+        self._ids = _random_ids()
+        self._in_flight: dict[Question, float] = {}
+        """When each is to be asked again, in that order."""
+        self._queue: deque[Question] = deque()
+        """Questions that wait for their turn; some may be done meanwhile."""
+        self._repeated: deque[tuple[float, Question, list[tuple[Waiting, int]]]] = deque()
+        """Questions answered at a later attempt: when to look whether the earlier ones were lost."""
+        self.congestion = Congestion(most_in_flight, timeout_seconds)
+        self.endpoints: list[tuple[socket.socket, Waiting]] = []
         try:
             for _ in range(_SOCKETS):
                 self.endpoints.append((_connected(address, port), {}))
@@ -112,10 +107,12 @@ class DnsExchange:
 
     async def ask(self, name: str, query_type: QueryType, *, checking_disabled: bool = False) -> Exchange:
         """Ask one question and return how it ended. Raises DnsWireError for a name that cannot be sent."""
-        body = encode_query(0, name, query_type, checking_disabled=checking_disabled)[2:]
-        question = _Question(name, query_type, body)
-        question.task = trio.lowlevel.current_task()
-        self._send(question)
+        task = trio.lowlevel.current_task()
+        question = Question(name, query_type, task, checking_disabled=checking_disabled)
+        if len(self._in_flight) < self.congestion.level:
+            self._send(question)
+        else:
+            self._queue.append(question)
 
         def forget(_: object) -> trio.lowlevel.Abort:
             self._stop_waiting(question)
@@ -124,19 +121,24 @@ class DnsExchange:
         await trio.lowlevel.wait_task_rescheduled(forget)
         if question.reply is not None and question.reply.truncated:
             await self._ask_over_tcp(question)
-        return Exchange(question.reply, question.failure, question.attempts)
+            question.ended_at = self._now()
+        return Exchange(
+            question.reply, question.failure, question.attempts, question.started_at, question.ended_at
+        )
 
-    def _send(self, question: _Question) -> None:
+    def _send(self, question: Question) -> None:
         """Send a question with a new id on the next socket, and note its deadline."""
         self._turn = (self._turn + 1) % _SOCKETS
         endpoint, waiting = self.endpoints[self._turn]
-        while (query_id := secrets.randbits(16)) in waiting:
+        while (query_id := next(self._ids)) in waiting:
             pass
         waiting[query_id] = question
         question.sent.append((waiting, query_id))
+        now = self._now()
+        if not question.attempts:
+            question.started_at = now
         question.attempts += 1
-        question.deadline = trio.current_time() + self._timeout_seconds
-        self._deadlines.append((question.deadline, question))
+        self._in_flight[question] = now + self._timeout_seconds
         octets = query_id.to_bytes(2, "big") + question.body
         # A connected socket reports the ICMP error of an earlier datagram in place of sending this one, once.
         for _ in range(2):
@@ -149,18 +151,27 @@ class DnsExchange:
             else:
                 return
 
-    def _stop_waiting(self, question: _Question) -> None:
+    def _send_queued(self) -> None:
+        """Send what waits for its turn, as far as the level allows."""
+        while self._queue and len(self._in_flight) < self.congestion.level:
+            question = self._queue.popleft()
+            if question.task is not None:
+                self._send(question)
+
+    def _stop_waiting(self, question: Question) -> None:
         question.task = None
+        self._in_flight.pop(question, None)
         for waiting, query_id in question.sent:
             del waiting[query_id]
 
-    def _finish(self, question: _Question) -> None:
+    def _finish(self, question: Question) -> None:
         task = question.task
         assert task is not None, "finished twice"
         self._stop_waiting(question)
+        question.ended_at = self._now()
         trio.lowlevel.reschedule(task)
 
-    async def receive(self, endpoint: socket.socket, waiting: _Waiting) -> None:
+    async def receive(self, endpoint: socket.socket, waiting: Waiting) -> None:
         """Read replies for ever."""
         while True:
             await trio.lowlevel.wait_readable(endpoint)
@@ -176,74 +187,90 @@ class DnsExchange:
                         question.failure = LookupStatus.UNREACHABLE
                 else:
                     self._take(octets, waiting)
+            if self._queue:
+                self._send_queued()
 
-    def _take(self, octets: bytes, waiting: _Waiting) -> None:
+    def _take(self, octets: bytes, waiting: Waiting) -> None:
         """Match a reply by id, socket and question (RFC 5452 s9.1); anything else is not for us."""
-        question = waiting.get(int.from_bytes(octets[:2], "big"))
+        query_id = int.from_bytes(octets[:2], "big")
+        question = waiting.get(query_id)
         if question is None:
             return
         try:
-            reply = decode_reply(octets)
+            reply = decode_reply(octets, question.asked)
         except DnsWireError:
             question.failure = LookupStatus.MALFORMED
             return
-        if question.is_answered_by(reply):
-            question.reply = reply
-            self._finish(question)
+        if not question.is_answered_by(reply):
+            return
+        if question.task is None:
+            question.is_late = True
+            return
+        question.reply = reply
+        if question.attempts > 1 and question.sent[-1] == (waiting, query_id) and reply.rcode in _ANSWERS:
+            *earlier, last = question.sent
+            question.sent = [last]
+            self._repeated.append((self._now() + _LATE_SECONDS, question, earlier))
+        elif self._queue:
+            self.congestion.raise_level()
+        self._finish(question)
 
     async def sweep(self) -> None:
         """Watch all deadlines for ever: ask again, or give up."""
-        deadlines = self._deadlines
         while True:
-            now = trio.current_time()
-            # All questions are given the same time, so deadlines stand in order. Done ones are dropped.
-            while deadlines and (deadlines[0][0] <= now or deadlines[0][1].task is None):
-                question = deadlines.popleft()[1]
-                if question.task is None:
-                    continue
-                if question.attempts < self._attempts:
-                    self._send(question)
-                else:
-                    self._finish(question)
-            await trio.sleep_until(deadlines[0][0] if deadlines else now + self._timeout_seconds)
+            now = self._now()
+            self._look_for_losses(now)
+            for question, deadline in self._overdue(now):
+                self._lose(question, deadline - self._timeout_seconds)
+            self._send_queued()
+            next_deadline = next(iter(self._in_flight.values()), now + self._timeout_seconds)
+            await trio.sleep_until(next_deadline)
 
-    async def _ask_over_tcp(self, question: _Question) -> None:
+    def _overdue(self, now: float) -> list[tuple[Question, float]]:
+        overdue = []
+        for question, deadline in self._in_flight.items():
+            if deadline > now:
+                break
+            overdue.append((question, deadline))
+        return overdue
+
+    def _look_for_losses(self, now: float) -> None:
+        """Lower the level if a question was lost that was answered when it was asked again."""
+        while self._repeated and self._repeated[0][0] <= now:
+            _, question, earlier = self._repeated.popleft()
+            for waiting, query_id in earlier:
+                del waiting[query_id]
+            if not question.is_late:
+                self.congestion.lower(now)
+
+    def _lose(self, question: Question, sent_at: float) -> None:
+        """Give up an attempt: the question is asked again in its turn, or done."""
+        del self._in_flight[question]
+        if not self.congestion.is_lower_than_at(sent_at):
+            question.losses += 1
+        if question.losses < self._attempts and question.attempts < _MOST_TIMES * self._attempts:
+            self._queue.appendleft(question)
+        else:
+            self._finish(question)
+
+    async def _ask_over_tcp(self, question: Question) -> None:
         """Ask again over TCP; without a whole reply the question ends truncated."""
         for _ in range(self._attempts):
             question.attempts += 1
             reply = None
             with trio.move_on_after(self._timeout_seconds):
-                reply = await self._tcp_reply(question)
-            if reply is not None:
+                query = next(self._ids).to_bytes(2, "big") + question.body
+                reply = await reply_over_tcp(self._address, self._port, query)
+            if reply is not None and question.is_answered_by(reply) and not reply.truncated:
                 question.reply = reply
                 return
         question.reply, question.failure = None, LookupStatus.TRUNCATED
 
-    async def _tcp_reply(self, question: _Question) -> DnsReply | None:
-        query_id = secrets.randbits(16).to_bytes(2, "big")
-        octets = query_id + question.body
-        try:
-            stream = await open_tcp(self._address, self._port)
-            async with stream:
-                await stream.send_all(len(octets).to_bytes(2, "big") + octets)
-                length = await _receive_exactly(stream, 2)
-                octets = await _receive_exactly(stream, int.from_bytes(length, "big"))
-            reply = decode_reply(octets)
-        except (*PEER_ERRORS, DnsWireError):
-            return None
-        is_whole = octets[:2] == query_id and question.is_answered_by(reply) and not reply.truncated
-        return reply if is_whole else None
 
-
-async def _receive_exactly(stream: trio.abc.Stream, size: int) -> bytes:
-    """Return so many octets. Raises BrokenResourceError at an early end."""
-    octets = b""
-    while len(octets) < size:
-        received = await stream.receive_some(size - len(octets))
-        if not received:
-            raise trio.BrokenResourceError
-        octets += received
-    return octets
+def _random_ids() -> Iterator[int]:
+    """Give unpredictable message ids; one call of the system for many."""
+    while True:
+        yield from memoryview(os.urandom(1024)).cast("H")
 
 
 def _connected(address: str, port: int) -> socket.socket:
@@ -254,7 +281,7 @@ def _connected(address: str, port: int) -> socket.socket:
         endpoint.setblocking(False)
         endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         endpoint.connect((address, port))
-    except OSError:
+    except OSError as error:
         endpoint.close()
-        raise
+        raise OSError(error.errno, error.strerror, f"resolver {address} port {port}") from None
     return endpoint

@@ -1,7 +1,7 @@
 """DNS lookups as the records hold them, from one recursive resolver."""
 
 import ipaddress
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from crawler.probes.dns_exchange import DnsExchange, Exchange, open_exchange
 from crawler.protocol.dns_wire import DnsReply, DnsWireError, QueryType, answer_chain
 from crawler.protocol.mx import sort_mx
 from crawler.protocol.text import printable
-from crawler.records import AddressLookup, Lookup, MxLookup, TlsaLookup, TlsaRecord, TxtLookup
+from crawler.records import AddressLookup, CnameStep, Lookup, MxLookup, TlsaLookup, TlsaRecord, TxtLookup
 from crawler.settings import Settings, resolver_endpoint, system_resolver
 
 _STATUS_OF_RCODE = {
@@ -28,7 +28,7 @@ _ANSWERED = frozenset({LookupStatus.NOERROR, LookupStatus.NODATA, LookupStatus.N
 """Statuses that say something about the name; all others say something about the lookup."""
 
 _KEPT_ANSWERS = 2_000
-"""Answers kept, the oldest going first: what is asked twice is asked soon."""
+"""Answers kept at most, the oldest half going first: what is asked twice is asked soon."""
 
 _NEGATIVE_TTL_SECONDS = 60
 """How long a denial is kept. Its own TTL stands in the SOA record (RFC 2308 s5), which is not read."""
@@ -39,7 +39,11 @@ async def open_resolver(settings: Settings) -> AsyncIterator["Resolver"]:
     """Open the resolver that the settings name, or the system's. Raises SettingsError if there is none."""
     address, port = resolver_endpoint(settings.resolver or system_resolver())
     async with open_exchange(
-        address, port, timeout_seconds=settings.dns_timeout_seconds, attempts=settings.dns_attempts
+        address,
+        port,
+        timeout_seconds=settings.dns_timeout_seconds,
+        attempts=settings.dns_attempts,
+        most_in_flight=settings.questions_in_flight,
     ) as exchange:
         yield Resolver(exchange, is_trusted=_is_trusted(address, settings))
 
@@ -60,6 +64,29 @@ class _InFlight:
         """Made by the first who waits: nearly always nobody does."""
 
 
+_Key = tuple[str, QueryType]
+
+
+class _Kept:
+    """The answers last kept, each until its time: two generations, the older of which goes as a whole."""
+
+    def __init__(self) -> None:
+        self._older: dict[_Key, tuple[float, Lookup]] = {}
+        self._newer: dict[_Key, tuple[float, Lookup]] = {}
+
+    def __len__(self) -> int:
+        return len(self._older) + len(self._newer)
+
+    def get(self, key: _Key) -> Lookup | None:
+        kept = self._newer.get(key) or self._older.get(key)
+        return kept[1] if kept is not None and trio.current_time() < kept[0] else None
+
+    def keep(self, key: _Key, answer: tuple[float, Lookup]) -> None:
+        if len(self._newer) >= _KEPT_ANSWERS // 2:
+            self._older, self._newer = self._newer, {}
+        self._newer[key] = answer
+
+
 class Resolver:
     """Lookups that never raise: how one ended is in its record. Names are A-labels without a final dot.
 
@@ -69,8 +96,8 @@ class Resolver:
     def __init__(self, exchange: DnsExchange, *, is_trusted: bool) -> None:
         self._exchange = exchange
         self._is_trusted = is_trusted
-        self._in_flight: dict[tuple[str, QueryType], _InFlight] = {}
-        self._kept: dict[tuple[str, QueryType], tuple[float, Lookup]] = {}
+        self._in_flight: dict[_Key, _InFlight] = {}
+        self._kept = _Kept()
 
     async def mx(self, name: str) -> MxLookup:
         """Look up the MX records of a domain (RFC 5321 s5.1)."""
@@ -107,9 +134,9 @@ class Resolver:
         key = (name.lower(), query_type)
         while True:
             kept = self._kept.get(key)
-            if kept is not None and trio.current_time() < kept[0]:
+            if kept is not None:
                 await trio.lowlevel.checkpoint()
-                return kept[1]
+                return kept
             under_way = self._in_flight.get(key)
             if under_way is None:
                 return await self._look_up_alone(key)
@@ -120,49 +147,82 @@ class Resolver:
                 return under_way.answer
             # Whoever made that lookup was cancelled: it is somebody else's turn.
 
-    async def _look_up_alone(self, key: tuple[str, QueryType]) -> Lookup:
+    async def _look_up_alone(self, key: _Key) -> Lookup:
         lookup = self._in_flight[key] = _InFlight()
         try:
-            lookup.answer, ttl = await self._ask(*key)
-            if ttl > 0:
-                self._keep(key, lookup.answer, ttl)
-            return lookup.answer
+            answer, keep_until = await self._ask(*key)
+            if keep_until is not None:
+                self._kept.keep(key, (keep_until, answer))
+            lookup.answer = answer
+            return answer
         finally:
             del self._in_flight[key]
             if lookup.done is not None:
                 lookup.done.set()
 
-    def _keep(self, key: tuple[str, QueryType], answer: Lookup, ttl: int) -> None:
-        self._kept.pop(key, None)
-        if len(self._kept) >= _KEPT_ANSWERS:
-            del self._kept[next(iter(self._kept))]
-        self._kept[key] = (trio.current_time() + ttl, answer)
-
-    async def _ask(self, name: str, query_type: QueryType) -> tuple[Lookup, int]:
-        """Return the answer to a question, and for how many seconds it may be kept."""
-        start = trio.current_time()
+    async def _ask(self, name: str, query_type: QueryType) -> tuple[Lookup, float | None]:
+        """Return the answer to a question, and until when it may be kept, if at all."""
         try:
             exchange = await self._exchange.ask(name, query_type)
         except DnsWireError:
-            exchange = Exchange(None, LookupStatus.NAME_TOO_LONG, attempts=0)
-        status, cname_chain, data = _read(exchange, name, query_type)
-        attempts = exchange.attempts
+            exchange = Exchange(None, LookupStatus.NAME_TOO_LONG, 0, 0.0, 0.0)
+        status, targets, data = _read(exchange, name, query_type)
         dnssec_status = self._judge(status, exchange.reply)
         if status is LookupStatus.SERVFAIL and self._is_trusted:
-            second = await self._exchange.ask(name, query_type, checking_disabled=True)
-            attempts += second.attempts
-            if _read(second, name, query_type)[0] in _ANSWERED:
-                dnssec_status = DnssecStatus.BOGUS
+            exchange, is_bogus = await self._look_again(exchange, name, query_type)
+            status, targets, data = _read(exchange, name, query_type)
+            dnssec_status = DnssecStatus.BOGUS if is_bogus else self._judge(status, exchange.reply)
         answer = _RECORD_OF_TYPE[query_type](
             data,
             status=status,
             dnssec_status=dnssec_status,
             extended_error=exchange.reply and exchange.reply.extended_error,
-            cname_chain=cname_chain,
-            attempts=attempts,
-            elapsed_seconds=trio.current_time() - start,
+            cname_chain=await self._judge_steps(name, targets, dnssec_status) if targets else (),
+            attempts=exchange.attempts,
+            elapsed_seconds=exchange.ended_at - exchange.started_at,
         )
-        return answer, _seconds_to_keep(status, exchange.reply)
+        ttl = _seconds_to_keep(status, exchange.reply)
+        return answer, exchange.ended_at + ttl if ttl else None
+
+    async def _look_again(self, first: Exchange, name: str, query_type: QueryType) -> tuple[Exchange, bool]:
+        """Look at a SERVFAIL again; return what is to be believed, and whether that is a bogus answer.
+
+        A question that is answered without validation failed in validation, or for a moment only. So it is
+        asked a third time, and an answer then is the answer.
+        """
+        second = await self._exchange.ask(name, query_type, checking_disabled=True)
+        attempts = first.attempts + second.attempts
+        if _read(second, name, query_type)[0] not in _ANSWERED:
+            return first._replace(attempts=attempts, ended_at=second.ended_at), False
+        third = await self._exchange.ask(name, query_type)
+        attempts += third.attempts
+        status = _read(third, name, query_type)[0]
+        believed = first
+        if status in _ANSWERED:
+            believed = third
+            self._exchange.congestion.lower(third.ended_at)
+        believed = believed._replace(attempts=attempts, started_at=first.started_at, ended_at=third.ended_at)
+        return believed, status is LookupStatus.SERVFAIL
+
+    async def _judge_steps(
+        self, name: str, targets: Sequence[str], dnssec_status: DnssecStatus
+    ) -> tuple[CnameStep, ...]:
+        """Return the steps of a CNAME chain, each with its security.
+
+        AD says that all of an answer is secure. Without it any part may be the insecure one, so each CNAME
+        record is asked for by itself.
+        """
+        statuses = [dnssec_status] * len(targets)
+        if dnssec_status is DnssecStatus.INSECURE:
+            owners = (name, *targets[:-1])
+            statuses = [await self._judge_step(*step) for step in zip(owners, targets, strict=True)]
+        return tuple(map(_step, targets, statuses))
+
+    async def _judge_step(self, owner: str, target: str) -> DnssecStatus:
+        alone = await self._look_up(owner, QueryType.CNAME)
+        if alone.status in _ANSWERED and [step.target for step in alone.cname_chain] != [target]:
+            return DnssecStatus.INDETERMINATE  # the alias has changed meanwhile
+        return alone.dnssec_status
 
     def _judge(self, status: LookupStatus, reply: DnsReply | None) -> DnssecStatus:
         """Return the security of an answer or denial; SERVFAIL needs a second look (RFC 4033 s5)."""
@@ -176,7 +236,7 @@ class Resolver:
 def _read(
     exchange: Exchange, name: str, query_type: QueryType
 ) -> tuple[LookupStatus, tuple[str, ...], list[Any]]:
-    """Return how a question ended, the CNAME chain, and the data of its records, as its type has it."""
+    """Return how a question ended, where its CNAME records lead, and the data of its records, by type."""
     reply = exchange.reply
     if reply is None:
         return exchange.failure, (), []
@@ -184,20 +244,24 @@ def _read(
     if status not in _ANSWERED:
         return status, (), []
     try:
-        cname_chain, records = answer_chain(reply, name, query_type)
+        targets, records = answer_chain(reply, name, query_type)
     except DnsWireError:
         return LookupStatus.MALFORMED, (), []
     if status is LookupStatus.NXDOMAIN:
-        return status, cname_chain, []
-    return status if records else LookupStatus.NODATA, cname_chain, [record.data for record in records]
+        return status, targets, []
+    return status if records else LookupStatus.NODATA, targets, [record.data for record in records]
 
 
 def _seconds_to_keep(status: LookupStatus, reply: DnsReply | None) -> int:
     if reply is None or status not in _ANSWERED:
         return 0
     if status is LookupStatus.NOERROR:
-        return min(record.ttl for record in reply.answers)
+        return min([record.ttl for record in reply.answers])
     return _NEGATIVE_TTL_SECONDS
+
+
+def _step(target: str, dnssec_status: DnssecStatus) -> CnameStep:
+    return CnameStep(target=target, dnssec_status=dnssec_status)
 
 
 def _mx(data: list[tuple[int, str]], **facts: Any) -> MxLookup:
@@ -220,7 +284,16 @@ def _tlsa(data: list[tuple[int, int, int, bytes]], **facts: Any) -> TlsaLookup:
     return TlsaLookup(records=records, **facts)
 
 
+def _cname(data: list[str], **facts: Any) -> Lookup:
+    """Return the record of a CNAME question: a chain of the one step asked about."""
+    return Lookup(
+        **facts
+        | {"cname_chain": tuple(_step(target, facts["dnssec_status"]) for target in sorted(set(data)))}
+    )
+
+
 _RECORD_OF_TYPE: dict[QueryType, Callable[..., Lookup]] = {
+    QueryType.CNAME: _cname,
     QueryType.MX: _mx,
     QueryType.A: _addresses,
     QueryType.AAAA: _addresses,

@@ -5,6 +5,7 @@ zone files is escaped by a backslash, one that is not printable ASCII (or is a s
 """
 
 import re
+from functools import lru_cache
 
 
 class DnsWireError(ValueError):
@@ -15,7 +16,7 @@ _PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789-_."
 _ESCAPED = frozenset(b'"$().;@\\')
 _MAXIMUM_LENGTH = 253
 """Octets of a name as labels and dots: 255 on the wire (RFC 1035 s2.3.4), less two."""
-_MAXIMUM_LABELS = 127
+_MAXIMUM_POINTERS = 127
 
 _PREFIX = {length: bytes((length,)) for length in range(1, 64)}
 _TOKEN = re.compile(r"\\([0-9]{3})|\\([^0-9])|([^\\])", re.DOTALL)
@@ -25,34 +26,42 @@ def read_name(octets: bytes, offset: int) -> tuple[str, int]:
     """Return the name at an offset, and the offset after it; raises DnsWireError, IndexError past the end.
 
     A pointer must lead to before the place where it was met and before any pointer followed so far: names
-    refer to prior occurrences only (s4.1.4), and a chain that only goes backwards has an end.
+    refer to prior occurrences only (s4.1.4), and a chain that only goes backwards has an end. It has few
+    members: as many as labels fit into a name is more than any writer makes.
     """
-    labels: list[bytes] = []
-    end = 0
-    limit = offset
+    labels = b""
+    end = pointers = 0
+    start = limit = offset
     while length := octets[offset]:
-        offset += 1
         if length < 0x40:
-            stop = offset + length
-            labels.append(octets[offset:stop])
-            offset = stop
+            offset += length + 1
         elif length >= 0xC0:
-            end = end or offset + 1
-            offset = (length & 0x3F) << 8 | octets[offset]
-            if offset >= limit or len(labels) > _MAXIMUM_LABELS:
+            labels += octets[start:offset]
+            end = end or offset + 2
+            start = (length & 0x3F) << 8 | octets[offset + 1]
+            pointers += 1
+            if start >= limit or pointers > _MAXIMUM_POINTERS:
                 raise DnsWireError("compression pointer that does not lead back")
-            limit = offset
+            offset = limit = start
         else:
             raise DnsWireError(f"label type {length >> 6}")
+    labels += octets[start:offset]
+    if len(labels) > _MAXIMUM_LENGTH + 1:
+        raise DnsWireError("name over 255 octets")
     return _presentation(labels), end or offset + 1
 
 
-def _presentation(labels: list[bytes]) -> str:
-    if not labels:
+@lru_cache(maxsize=1 << 14)
+def _presentation(wire: bytes) -> str:
+    """Return the presentation form of labels, each after its length: most are met again and again."""
+    if not wire:
         return "."
+    labels = []
+    at = 0
+    while at < len(wire):
+        labels.append(wire[at + 1 : at + 1 + wire[at]])
+        at += 1 + wire[at]
     name = b".".join(labels).lower()
-    if len(name) > _MAXIMUM_LENGTH:
-        raise DnsWireError("name over 255 octets")
     if name.translate(None, _PLAIN) or name.count(b".") >= len(labels):
         return ".".join("".join(map(_escaped, label.lower())) for label in labels)
     return name.decode("ascii")

@@ -4,7 +4,6 @@ Every reader takes the message and where the data begins and ends in it, and rai
 IndexError and struct.error past the end of the message.
 """
 
-import struct
 from collections.abc import Callable
 from enum import IntEnum
 from ipaddress import IPv6Address
@@ -27,8 +26,6 @@ class QueryType(IntEnum):
 RecordData: TypeAlias = str | bytes | tuple[int, str] | tuple[int, int, int, bytes]
 """A, AAAA: address in text form. CNAME: target. MX: preference and exchange. TXT: its strings, concatenated.
 TLSA: usage, selector, matching type and association data."""
-
-_PREFERENCE = struct.Struct("!H")
 
 
 def _read_a(octets: bytes, start: int, end: int) -> str:
@@ -53,8 +50,10 @@ def _read_target(octets: bytes, start: int, end: int) -> str:
 
 
 def _read_mx(octets: bytes, start: int, end: int) -> tuple[int, str]:
-    (preference,) = _PREFERENCE.unpack_from(octets, start)
-    return preference, _read_target(octets, start + 2, end)
+    exchange, stop = read_name(octets, start + 2)
+    if stop != end:
+        raise DnsWireError("name that does not fill its record")
+    return octets[start] << 8 | octets[start + 1], exchange
 
 
 def _read_txt(octets: bytes, start: int, end: int) -> bytes:

@@ -6,7 +6,7 @@ cannot be read or sent raises DnsWireError, and nothing else is raised.
 """
 
 import struct
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from crawler.protocol.dns_name import DnsWireError, encode_name, read_name, skip_name
 from crawler.protocol.dns_rdata import READERS, QueryType, RecordData
@@ -19,6 +19,8 @@ __all__ = [
     "answer_chain",
     "decode_reply",
     "encode_query",
+    "encode_question",
+    "query_after_id",
 ]
 
 _HEADER = struct.Struct("!6H")
@@ -31,11 +33,16 @@ _TC, _RD, _AD, _CD = 0x0200, 0x0100, 0x0020, 0x0010
 _IN = 1
 _OPT = 41
 _EXTENDED_ERROR = 15
+_CNAME = QueryType.CNAME
+_MAXIMUM_STEPS = 24
+"""CNAME records followed in one reply. Resolvers themselves give up after 11 to 17."""
 _TO_THE_QUESTION = b"\xc0\x0c"
 """The pointer that nearly every owner name is: to the name right behind the header."""
 
 # Root owner, type OPT, a UDP payload of 1232 octets (no fragments on any path), DO clear, no options.
 _OPT_RECORD = b"\0" + _RECORD.pack(_OPT, 1232, 0, 0)
+_OPT_START = _OPT_RECORD[:3]
+_NO_OPTIONS = b"\0\0"
 
 
 class ResourceRecord(NamedTuple):
@@ -64,6 +71,13 @@ class DnsReply(NamedTuple):
     """INFO-CODE of the first extended DNS error (RFC 8914)."""
 
 
+Asked: TypeAlias = tuple[bytes, tuple[str, int]]
+"""A question: as a section of a message, and its name and type."""
+
+_HEADER_CHECKED = _HEADER.pack(0, _RD | _AD, 1, 0, 0, 1)[2:]
+_HEADER_UNCHECKED = _HEADER.pack(0, _RD | _AD | _CD, 1, 0, 0, 1)[2:]
+
+
 def encode_query(
     query_id: int, name: str, query_type: QueryType, *, checking_disabled: bool = False
 ) -> bytes:
@@ -71,30 +85,40 @@ def encode_query(
 
     Raises DnsWireError for a name that has no wire form.
     """
-    flags = _RD | _AD | _CD if checking_disabled else _RD | _AD
-    return b"".join(
-        (
-            _HEADER.pack(query_id, flags, 1, 0, 0, 1),
-            encode_name(name),
-            _QUESTION.pack(query_type, _IN),
-            _OPT_RECORD,
-        )
-    )
+    question = encode_question(name, query_type)
+    return query_id.to_bytes(2) + query_after_id(question, checking_disabled=checking_disabled)
 
 
-def decode_reply(octets: bytes) -> DnsReply:
-    """Return the reply that a message is; raises DnsWireError. Octets behind the message are ignored."""
+def encode_question(name: str, query_type: QueryType) -> bytes:
+    """Return the question section of a query. Raises DnsWireError for a name that has no wire form."""
+    return encode_name(name) + _QUESTION.pack(query_type, _IN)
+
+
+def query_after_id(question: bytes, *, checking_disabled: bool = False) -> bytes:
+    """Return what follows the id in a query, as `encode_query` makes it."""
+    return (_HEADER_UNCHECKED if checking_disabled else _HEADER_CHECKED) + question + _OPT_RECORD
+
+
+def decode_reply(octets: bytes, asked: Asked | None = None) -> DnsReply:
+    """Return the reply that a message is; raises DnsWireError. Octets behind the message are ignored.
+
+    asked: the question expected, which is not read again where it is repeated to the letter.
+    """
     try:
-        return _decode(octets)
+        return _decode(octets, asked)
     except (IndexError, struct.error):
         raise DnsWireError("message cut short") from None
 
 
-def _decode(octets: bytes) -> DnsReply:
+def _decode(octets: bytes, asked: Asked | None) -> DnsReply:
     query_id, flags, questions, answers, authorities, additionals = _HEADER.unpack_from(octets)
     if flags & _QR_AND_OPCODE != _REPLY_TO_QUERY:
         raise DnsWireError("no reply to a query")
-    offset, question = _read_question(octets, questions)
+    question: tuple[str, int] | None
+    if asked is not None and questions == 1 and octets.startswith(asked[0], 12):
+        offset, question = 12 + len(asked[0]), asked[1]
+    else:
+        offset, question = _read_question(octets, questions)
     rcode, authentic_data = flags & 0x000F, flags & _AD != 0
     if flags & _TC:
         return DnsReply(query_id, rcode, True, authentic_data, question, (), None)
@@ -138,8 +162,8 @@ def _read_answers(
         end = offset + length
         if end > len(octets):
             raise DnsWireError("record longer than the message")
-        if record_class == _IN and record_type in READERS:
-            known_type, read = READERS[record_type]
+        if record_class == _IN and (reader := READERS.get(record_type)) is not None:
+            known_type, read = reader
             records.append(
                 ResourceRecord(owner, known_type, ttl if ttl < 2**31 else 0, read(octets, offset, end))
             )
@@ -149,6 +173,8 @@ def _read_answers(
 
 def _read_opt(octets: bytes, offset: int, count: int) -> tuple[int, int | None]:
     """Return the upper bits of the rcode, in place, and the extended error, from the additional section."""
+    if count == 1 and octets.startswith(_OPT_START, offset) and octets[offset + 9 :] == _NO_OPTIONS:
+        return octets[offset + 5] << 4, None  # nearly all
     found: tuple[int, int | None] | None = None
     for _ in range(count):
         name_offset, offset = offset, skip_name(octets, offset)
@@ -187,19 +213,24 @@ def answer_chain(
     """Return the names that CNAME records lead through from a name, and the records of a type at the last.
 
     A CNAME goes before other data at its name (RFC 1034 s4.3.2); records that the chain does not reach are
-    left out. Raises DnsWireError for a loop, and for two CNAME records at one name (RFC 2181 s10.1).
+    left out. Raises DnsWireError for a loop, a chain without end, and two CNAME records at one name (RFC 2181
+    s10.1).
     """
     targets: dict[str, str] = {}
-    if query_type != QueryType.CNAME:
+    if query_type != _CNAME:
         for record in reply.answers:
-            if record.type is QueryType.CNAME:
+            if record.type is _CNAME:
                 assert isinstance(record.data, str)
                 if targets.setdefault(record.owner, record.data) != record.data:
                     raise DnsWireError(f"two CNAME records at {record.owner}")
+    if not targets:
+        return (), tuple([r for r in reply.answers if r.type == query_type and r.owner == name])
     chain = [name]
     while (target := targets.get(chain[-1])) is not None:
         if target in chain:
             raise DnsWireError(f"CNAME loop at {target}")
+        if len(chain) > _MAXIMUM_STEPS:
+            raise DnsWireError(f"more than {_MAXIMUM_STEPS} CNAME records in a row")
         chain.append(target)
     end = chain[-1]
     return tuple(chain[1:]), tuple([r for r in reply.answers if r.type == query_type and r.owner == end])

@@ -26,6 +26,8 @@ def classify_exchange(exchange: str) -> UnusableExchange | None:
 
     The exchange is in presentation form as `dns_wire` makes it: lower case, odd octets escaped, "." the root.
     """
+    if is_hostname(exchange) and "." in exchange and not exchange.endswith(".localhost"):
+        return None  # nearly all: before reading what else it might be
     if exchange == ".":
         return UnusableExchange.ROOT
     if _is_ip_literal(exchange):

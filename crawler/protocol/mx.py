@@ -1,6 +1,7 @@
 """What the MX records of a domain say about where its mail goes (RFC 5321 s5.1, RFC 7505)."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from crawler.outcomes import LookupStatus, MxKind
 from crawler.protocol.hostname import classify_exchange
@@ -12,10 +13,13 @@ def sort_mx(pairs: Iterable[tuple[int, str]]) -> tuple[MxRecord, ...]:
 
     The exchange "." is unusable in every case: alone it is a null MX, and never the name of a host.
     """
-    return tuple(
-        MxRecord(preference=preference, exchange=exchange, unusable=classify_exchange(exchange))
-        for preference, exchange in sorted(set(pairs))
-    )
+    return tuple([_mx_record(preference, exchange) for preference, exchange in sorted(set(pairs))])
+
+
+@lru_cache(maxsize=1 << 14)
+def _mx_record(preference: int, exchange: str) -> MxRecord:
+    """Return the one record for these values: most domains share theirs with many others."""
+    return MxRecord(preference=preference, exchange=exchange, unusable=classify_exchange(exchange))
 
 
 def read_mx(status: LookupStatus, records: Sequence[MxRecord]) -> MxKind:

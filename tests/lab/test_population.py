@@ -139,9 +139,25 @@ def test_every_lookup_declared_is_what_the_model_answers(internet: Internet) -> 
             if answer
             else []
         )
-        assert row["cname_chain"] == chain
+        assert [step["target"] for step in row["cname_chain"]] == chain
+        for alias, step in zip((owner, *chain), row["cname_chain"], strict=False):
+            alone = internet.answers[alias, "CNAME"]
+            assert alone.records == ((alias, "CNAME", f"{step['target']}."),)
+            assert step["dnssec_status"] == read_answer(alone, "CNAME")[1]
         checked[kind] += 1
     assert set(checked) == {"MX", "TXT", "A", "AAAA", "TLSA", "implied"}
+
+
+def test_aliases_of_hosts_lead_across_the_security_boundary_both_ways(internet: Internet) -> None:
+    found = {
+        (step["dnssec_status"], row["a"]["dnssec_status"])
+        for row in internet.truth["mx_hosts"]
+        for step in row["a"]["cname_chain"]
+    }
+    assert found >= {("secure", "insecure"), ("insecure", "insecure")}
+    targets = {step["target"] for row in internet.truth["mx_hosts"] for step in row["a"]["cname_chain"]}
+    assert any(target.endswith(".anchored.example") for target in targets)
+    assert any(target.endswith(".parked.example") for target in targets)
 
 
 def test_every_scenario_comes_at_least_once(internet: Internet) -> None:

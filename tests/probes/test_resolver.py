@@ -1,12 +1,14 @@
 """Lookups against a resolver that loses, lies, truncates and refuses."""
 
+import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import dns.edns
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import pytest
 import trio
 from hypothesis import given, settings
@@ -15,8 +17,9 @@ from trio.testing import MockClock
 
 from crawler.outcomes import DnssecStatus, LookupStatus, UnusableExchange
 from crawler.probes.resolver import open_resolver
-from crawler.records import AddressLookup, MxRecord, TlsaRecord
-from tests.probes.dns_peer import Answer, Question, resolver_with
+from crawler.protocol.dns_wire import decode_reply
+from crawler.records import AddressLookup, Lookup, MxRecord, TlsaRecord
+from tests.probes.dns_peer import Answer, DnsPeer, Question, resolver_with
 from tests.probes.peers import lab_settings
 
 DOMAIN = "peer.test"
@@ -27,6 +30,14 @@ MX = f"{DOMAIN}. 300 IN MX 10 mx.{DOMAIN}."
 def jumping_clock() -> MockClock:
     """Return a clock that jumps when nothing has arrived for 10 ms: real datagrams need a moment."""
     return MockClock(autojump_threshold=0.01)
+
+
+def steps(lookup: Lookup) -> list[tuple[str, DnssecStatus]]:
+    return [(step.target, step.dnssec_status) for step in lookup.cname_chain]
+
+
+def targets(lookup: Lookup) -> list[str]:
+    return [step.target for step in lookup.cname_chain]
 
 
 def answer_mx(question: Question) -> dns.message.Message:
@@ -300,8 +311,34 @@ async def test_servfail_that_turns_into_an_answer_without_checking_is_bogus(
     async with resolver_with(answer) as (resolver, peer):
         lookup = await resolver.mx(DOMAIN)
     assert (lookup.status, lookup.dnssec_status) == (LookupStatus.SERVFAIL, DnssecStatus.BOGUS)
-    assert (lookup.extended_error, lookup.records, lookup.attempts) == (7, (), 2)
-    assert [question.checking_disabled for question in peer.questions] == [False, True]
+    assert (lookup.extended_error, lookup.records, lookup.attempts) == (7, (), 3)
+    assert [question.checking_disabled for question in peer.questions] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("flags", "security"), [(dns.flags.AD, DnssecStatus.SECURE), (0, DnssecStatus.INSECURE)]
+)
+async def test_servfail_for_a_moment_is_not_bogus(
+    jumping_clock: MockClock, flags: int, security: DnssecStatus
+) -> None:
+    async with resolver_with(lambda q: servfail(q, 22) if q.number == 1 else q.reply(MX, flags=flags)) as (
+        resolver,
+        peer,
+    ):
+        lookup = await resolver.mx(DOMAIN)
+    assert (lookup.status, lookup.dnssec_status) == (LookupStatus.NOERROR, security)
+    assert (lookup.extended_error, len(lookup.records), lookup.attempts) == (None, 1, 3)
+    assert [question.checking_disabled for question in peer.questions] == [False, True, False]
+
+
+async def test_a_third_look_that_fails_in_another_way_leaves_it_open_whether_servfail_was_bogus(
+    jumping_clock: MockClock,
+) -> None:
+    third = [dns.rcode.SERVFAIL, dns.rcode.NOERROR, dns.rcode.REFUSED]
+    async with resolver_with(lambda q: q.reply(rcode=third[q.number - 1])) as (resolver, _):
+        lookup = await resolver.mx(DOMAIN)
+    assert (lookup.status, lookup.dnssec_status) == (LookupStatus.SERVFAIL, DnssecStatus.INDETERMINATE)
+    assert lookup.attempts == 3
 
 
 async def test_servfail_twice_is_a_failed_lookup_and_not_bogus(jumping_clock: MockClock) -> None:
@@ -349,7 +386,7 @@ async def test_aliases_are_followed_and_kept(jumping_clock: MockClock) -> None:
 
     async with resolver_with(answer) as (resolver, _):
         lookup = await resolver.a("mx.peer.test")
-    assert (lookup.addresses, lookup.cname_chain) == (("192.0.2.1",), ("host.peer.test",))
+    assert (lookup.addresses, targets(lookup)) == (("192.0.2.1",), ["host.peer.test"])
 
 
 @pytest.mark.parametrize(
@@ -362,7 +399,72 @@ async def test_an_alias_to_nothing_keeps_its_chain(
     alias = "mx.peer.test. 300 IN CNAME gone.peer.test."
     async with resolver_with(lambda q: q.reply(alias, rcode=rcode)) as (resolver, _):
         lookup = await resolver.a("mx.peer.test")
-    assert (lookup.status, lookup.cname_chain, lookup.addresses) == (status, ("gone.peer.test",), ())
+    assert (lookup.status, targets(lookup), lookup.addresses) == (status, ["gone.peer.test"], ())
+
+
+STEPS = {"a.test.": "b.test.", "b.test.": "c.test.", "c.test.": "d.test."}
+
+
+def chain_with(flags: int = 0, alone: Mapping[str, Answer] | None = None) -> Answer:
+    """Answer A questions with a chain of three steps, and CNAME questions as is said for each label."""
+
+    def answer(question: Question) -> "bytes | dns.message.Message | list[bytes] | None":
+        asked = question.message.question[0]
+        owner = asked.name.to_text()
+        if asked.rdtype == dns.rdatatype.CNAME:
+            assert alone is not None
+            return alone[owner.partition(".")[0]](question)
+        chain = [f"{alias} 300 IN CNAME {target}" for alias, target in STEPS.items()]
+        return question.reply(*chain, "d.test. 300 IN A 192.0.2.1", flags=flags)
+
+    return answer
+
+
+def step_with(flags: int = 0, target: str | None = None) -> Answer:
+    def answer(question: Question) -> dns.message.Message:
+        owner = question.message.question[0].name.to_text()
+        return question.reply(f"{owner} 300 IN CNAME {target or STEPS[owner]}", flags=flags)
+
+    return answer
+
+
+async def test_a_chain_that_is_secure_as_a_whole_is_secure_in_each_step(jumping_clock: MockClock) -> None:
+    async with resolver_with(chain_with(dns.flags.AD)) as (resolver, peer):
+        lookup = await resolver.a("a.test")
+    assert lookup.dnssec_status is DnssecStatus.SECURE
+    assert steps(lookup) == [(f"{name}.test", DnssecStatus.SECURE) for name in "bcd"]
+    assert len(peer.questions) == lookup.attempts == 1
+
+
+async def test_each_step_of_an_insecure_chain_is_asked_for_by_itself_once(jumping_clock: MockClock) -> None:
+    alone = {"a": step_with(dns.flags.AD), "b": step_with(), "c": step_with(dns.flags.AD)}
+    async with resolver_with(chain_with(alone=alone)) as (resolver, peer):
+        lookup = await resolver.a("a.test")
+        assert steps(await resolver.aaaa("a.test")) == steps(lookup)
+    secure, insecure = DnssecStatus.SECURE, DnssecStatus.INSECURE
+    assert lookup.dnssec_status is insecure
+    assert steps(lookup) == [("b.test", secure), ("c.test", insecure), ("d.test", secure)]
+    assert len(peer.questions) == 5
+    assert lookup.attempts == 1
+
+
+async def test_a_step_that_cannot_be_looked_at_says_why(jumping_clock: MockClock) -> None:
+    def bogus(question: Question) -> "bytes | dns.message.Message | list[bytes] | None":
+        return step_with()(question) if question.checking_disabled else servfail(question)
+
+    alone = {"a": bogus, "b": servfail, "c": step_with(dns.flags.AD, target="elsewhere.test.")}
+    async with resolver_with(chain_with(alone=alone)) as (resolver, _):
+        lookup = await resolver.a("a.test")
+    expected = [DnssecStatus.BOGUS, DnssecStatus.INDETERMINATE, DnssecStatus.INDETERMINATE]
+    assert [status for _, status in steps(lookup)] == expected
+
+
+async def test_an_untrusted_resolver_is_not_asked_about_steps(jumping_clock: MockClock) -> None:
+    async with resolver_with(chain_with(dns.flags.AD)) as (resolver, peer):
+        resolver._is_trusted = False
+        lookup = await resolver.a("a.test")
+    assert {status for _, status in steps(lookup)} == {DnssecStatus.UNVALIDATED}
+    assert len(peer.questions) == 1
 
 
 async def test_aliases_in_a_circle_are_malformed(jumping_clock: MockClock) -> None:
@@ -438,13 +540,16 @@ async def test_failures_and_answers_without_ttl_are_not_kept(jumping_clock: Mock
 
 
 async def test_kept_answers_are_bounded(jumping_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crawler.probes.resolver._KEPT_ANSWERS", 3)
+    monkeypatch.setattr("crawler.probes.resolver._KEPT_ANSWERS", 4)
     async with resolver_with(lambda q: q.reply()) as (resolver, peer):
-        for number in range(5):
+        for number in range(9):
             await resolver.mx(f"d{number}.test")
-        assert len(resolver._kept) == 3
-        await resolver.mx("d4.test")
-        assert len(peer.questions) == 5
+            assert len(resolver._kept) <= 4
+        await resolver.mx("d8.test")
+        await resolver.mx("d7.test")
+        assert len(peer.questions) == 9
+        await resolver.mx("d1.test")
+        assert len(peer.questions) == 10
 
 
 async def test_many_questions_at_once_get_their_own_answers(jumping_clock: MockClock) -> None:
@@ -471,6 +576,108 @@ async def test_a_cancelled_lookup_leaves_nothing_behind(jumping_clock: MockClock
             await resolver.mx(DOMAIN)
         assert all(not waiting for _, waiting in resolver._exchange.endpoints)
         assert resolver._in_flight == {}
+
+
+async def test_a_reply_to_another_of_our_own_sockets_is_not_heard(jumping_clock: MockClock) -> None:
+    own: list[object] = []
+
+    def astray(question: Question, endpoint: socket.socket) -> None:
+        """Send a reply with the right id and question to each socket but the one that asked."""
+        forged = question.reply(f"{DOMAIN}. 300 IN MX 1 evil.test.").to_wire()
+        for address in own:
+            if address != question.source:
+                endpoint.sendto(forged, address)  # type: ignore[call-overload]  # addresses as the system gives them
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as endpoint:
+        endpoint.bind(("127.0.0.1", 0))
+        endpoint.setblocking(False)
+        port = endpoint.getsockname()[1]
+        async with (
+            open_resolver(lab_settings(resolver=f"127.0.0.1:{port}")) as resolver,
+            trio.open_nursery() as nursery,
+        ):
+            own += [ours.getsockname() for ours, _ in resolver._exchange.endpoints]
+
+            async def answer() -> None:
+                while True:
+                    await trio.lowlevel.wait_readable(endpoint)
+                    octets, source = endpoint.recvfrom(4096)
+                    astray(Question(dns.message.from_wire(octets), 1, source), endpoint)
+
+            nursery.start_soon(answer)
+            lookup = await resolver.mx(DOMAIN)
+            nursery.cancel_scope.cancel()
+    assert len(set(own)) > 1
+    assert (lookup.status, lookup.records) == (LookupStatus.TIMEOUT, ())
+
+
+async def test_64_kib_of_txt_come_whole_over_tcp(jumping_clock: MockClock) -> None:
+    texts = sorted(f"{number:04}" + "x" * 196 for number in range(300))
+    largest = [f"{DOMAIN}. 300 IN TXT {text}" for text in texts]
+
+    def answer(question: Question) -> dns.message.Message:
+        return question.reply(*largest) if question.over_tcp else truncated(question)
+
+    async with resolver_with(answer) as (resolver, peer):
+        lookup = await resolver.txt(DOMAIN)
+    assert len(Question(peer.questions[-1].message, 1, None).reply(*largest).to_wire(max_size=65535)) > 60_000
+    assert (lookup.status, lookup.texts) == (LookupStatus.NOERROR, tuple(texts))
+
+
+def test_one_txt_record_may_fill_the_largest_message() -> None:
+    strings = (b"\xff" + b"\0" * 255) * 255
+    octets = (
+        b"\0\1\x81\x80\0\1\0\1\0\0\0\0\4peer\4test\0\0\x10\0\1"
+        b"\xc0\x0c\0\x10\0\1\0\0\1\x2c" + len(strings).to_bytes(2) + strings
+    )
+    assert len(octets) <= 65535
+    (record,) = decode_reply(octets).answers
+    assert record.data == b"\0" * (255 * 255)
+
+
+LYING_STREAMS: dict[str, Callable[[bytes], bytes]] = {
+    "a length longer than the message": lambda reply: (len(reply) + 1).to_bytes(2) + reply,
+    "a length shorter than the message": lambda reply: (len(reply) - 1).to_bytes(2) + reply,
+    "no message": lambda _: b"\0\0",
+    "half a length": lambda _: b"\0",
+    "no reply": lambda _: b"",
+}
+
+
+@pytest.mark.parametrize("lie", LYING_STREAMS)
+async def test_a_stream_whose_length_lies_is_no_reply(
+    jumping_clock: MockClock, lie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def serve(self: DnsPeer, stream: trio.SocketStream) -> None:
+        async with stream:
+            octets = bytes(await stream.receive_some(4096))
+            (reply,) = self.replies(octets[2:], None, over_tcp=True)
+            await stream.send_all(LYING_STREAMS[lie](reply))
+
+    monkeypatch.setattr(DnsPeer, "serve_tcp", serve)
+    async with resolver_with(over_tcp(answer_mx)) as (resolver, _):
+        lookup = await resolver.mx(DOMAIN)
+    assert (lookup.status, lookup.attempts) == (LookupStatus.TRUNCATED, 4)
+
+
+async def test_a_stream_that_trickles_for_ever_has_an_end(
+    jumping_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def serve(self: DnsPeer, stream: trio.SocketStream) -> None:
+        async with stream:
+            octets = bytes(await stream.receive_some(4096))
+            (reply,) = self.replies(octets[2:], None, over_tcp=True)
+            await stream.send_all(b"\xff\xff" + reply)
+            with contextlib.suppress(trio.BrokenResourceError):
+                while True:
+                    await stream.send_all(b"\0")
+                    await trio.sleep(1)
+
+    monkeypatch.setattr(DnsPeer, "serve_tcp", serve)
+    async with resolver_with(over_tcp(answer_mx)) as (resolver, _):
+        lookup = await resolver.mx(DOMAIN)
+    assert lookup.status is LookupStatus.TRUNCATED
+    assert lookup.elapsed_seconds == pytest.approx(9, abs=1)
 
 
 @settings(max_examples=25, deadline=None)

@@ -8,7 +8,16 @@ from typing import Any, TypeVar
 import pytest
 
 from crawler.outcomes import DnssecStatus, LookupStatus, UnusableExchange
-from crawler.records import AddressLookup, Lookup, MxLookup, MxRecord, TlsaLookup, TlsaRecord, TxtLookup
+from crawler.records import (
+    AddressLookup,
+    CnameStep,
+    Lookup,
+    MxLookup,
+    MxRecord,
+    TlsaLookup,
+    TlsaRecord,
+    TxtLookup,
+)
 from tests.servers.dns_servers import PACKAGES, look_up, start_dns
 from tests.servers.dns_zones import LARGE_TEXTS, MAIL_ADDRESS, MANY_MX, TLSA, build_zones
 from tests.servers.namespace import Namespace, required_namespace
@@ -160,7 +169,7 @@ def test_a_denial_has_a_security_status_of_its_own(
 def test_a_zone_that_breaks_its_parents_promise_is_bogus(lab: Lab, domain: str, extended_error: int) -> None:
     first = lab.mx(domain)
     assert facts(first) == (SERVFAIL, BOGUS, extended_error)
-    assert first.attempts == 2
+    assert first.attempts == 3
     assert first.records == ()
     for question in (("a", f"mx.{domain}"), ("tlsa", f"mx.{domain}"), ("aaaa", domain), ("mx", domain)):
         (answer,) = lab.all(question)
@@ -225,27 +234,27 @@ def test_an_insecure_mx_may_name_a_host_in_a_secure_zone(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("alias", "host"),
+    ("alias", "host", "step"),
     [
-        ("alias.into-insecure.signed", "mx.insecure.signed"),
-        ("alias.into-secure.signed", "mx.secure.signed"),
+        ("alias.into-insecure.signed", "mx.insecure.signed", SECURE),
+        ("alias.into-secure.signed", "mx.secure.signed", INSECURE),
     ],
 )
-def test_an_alias_across_a_security_boundary_is_insecure_whichever_way_it_leads(
-    lab: Lab, alias: str, host: str
+def test_an_alias_across_a_security_boundary_is_insecure_whichever_way_it_leads_but_not_its_step(
+    lab: Lab, alias: str, host: str, step: DnssecStatus
 ) -> None:
     address = lab.a(alias)
     assert facts(address) == (NOERROR, INSECURE, None)
-    assert address.cname_chain == (host,)
+    assert address.cname_chain == (CnameStep(target=host, dnssec_status=step),)
     assert address.addresses == (MAIL_ADDRESS,)
     tlsa = lab.tlsa(alias)
     assert facts(tlsa) == (NOERROR, INSECURE, None)
-    assert tlsa.cname_chain == (f"_25._tcp.{host}",)
+    assert tlsa.cname_chain == (CnameStep(target=f"_25._tcp.{host}", dnssec_status=step),)
     assert len(tlsa.records) == 1
 
 
 @pytest.mark.parametrize(
-    ("alias", "expected", "cname_chain"),
+    ("alias", "expected", "targets"),
     [
         ("one", (NOERROR, SECURE, None), ("two.aliases.signed", "mx.secure.signed")),
         ("to-nothing", (NXDOMAIN, SECURE, None), ("nothing.secure.signed",)),
@@ -256,11 +265,21 @@ def test_an_alias_from_secure_zone_to_zone_is_as_good_as_its_end(
     lab: Lab,
     alias: str,
     expected: tuple[LookupStatus, DnssecStatus, int | None],
-    cname_chain: tuple[str, ...],
+    targets: tuple[str, ...],
 ) -> None:
     answer = lab.a(f"{alias}.aliases.signed")
     assert facts(answer) == expected
-    assert answer.cname_chain == cname_chain
+    assert answer.cname_chain == tuple(CnameStep(target=name, dnssec_status=SECURE) for name in targets)
+
+
+def test_a_chain_in_and_out_of_secure_zones_has_the_security_of_each_step(lab: Lab) -> None:
+    answer = lab.a("winding.aliases.signed")
+    assert facts(answer) == (NOERROR, INSECURE, None)
+    assert answer.addresses == (MAIL_ADDRESS,)
+    assert answer.cname_chain == (
+        CnameStep(target="alias.into-secure.signed", dnssec_status=SECURE),
+        CnameStep(target="mx.secure.signed", dnssec_status=INSECURE),
+    )
 
 
 def test_an_alias_that_leads_into_a_bogus_zone_is_bogus(lab: Lab) -> None:

@@ -26,6 +26,7 @@ from crawler.protocol.dns_wire import (
     answer_chain,
     decode_reply,
     encode_query,
+    encode_question,
 )
 
 HEADER = struct.Struct("!6H")
@@ -561,3 +562,55 @@ def test_a_question_for_the_cname_itself_follows_none() -> None:
 def test_loops_and_forks_are_errors(answers: list[ResourceRecord]) -> None:
     with pytest.raises(DnsWireError, match="CNAME"):
         answer_chain(reply_of(*answers), "a", QueryType.A)
+
+
+def test_a_chain_without_end_is_an_error() -> None:
+    reply = reply_of(*[alias(f"n{number}", f"n{number + 1}") for number in range(200)])
+    with pytest.raises(DnsWireError, match="in a row"):
+        answer_chain(reply, "n0", QueryType.A)
+    assert len(answer_chain(reply, "n180", QueryType.A)[0]) == 20
+
+
+# --- the question expected -----------------------------------------------------------------------------
+
+
+def reading_of(octets: bytes, asked: tuple[bytes, tuple[str, int]] | None) -> DnsReply | None:
+    try:
+        return decode_reply(octets, asked)
+    except DnsWireError:
+        return None
+
+
+@given(replies(), st.data())
+def test_a_reply_is_read_alike_whether_its_question_is_expected_or_not(
+    message: dns.message.Message, data: st.DataObject
+) -> None:
+    octets = bytearray(message.to_wire())
+    name, query_type = decode_reply(bytes(octets)).question or ("other.example", QueryType.MX)
+    asked = (encode_question(name, QueryType.MX)[:-4] + query_type.to_bytes(2) + b"\0\1", (name, query_type))
+    assert decode_reply(bytes(octets), asked) == decode_reply(bytes(octets))
+    octets[data.draw(st.integers(0, len(octets) - 1))] ^= data.draw(st.integers(1, 255))
+    assert reading_of(bytes(octets), asked) == reading_of(bytes(octets), None)
+
+
+def test_a_question_that_is_not_the_expected_one_is_read_as_it_is() -> None:
+    octets = dns.message.make_response(dns.message.make_query("Other.Example", "MX")).to_wire()
+    expected = ("example.com", QueryType.MX)
+    reply = decode_reply(octets, (encode_question(*expected), expected))
+    assert reply.question == ("other.example", QueryType.MX)
+    in_capitals = ("other.example", QueryType.MX)
+    assert decode_reply(octets, (encode_question(*in_capitals), in_capitals)).question == in_capitals
+
+
+def chained(pointers: int, owners: int) -> bytes:
+    """Return a reply whose owners each lead through so many pointers to the root."""
+    places = [23, *range(24, 24 + 2 * pointers, 2)]
+    chain = b"\0" + b"".join((0xC000 | place).to_bytes(2) for place in places[:-1])
+    owner = (0xC000 | places[-1]).to_bytes(2)
+    return header(answers=1 + owners) + record(b"\0", 99, chain) + record(owner, 1, b"\1\2\3\4") * owners
+
+
+def test_a_name_through_more_pointers_than_a_name_has_labels_is_an_error() -> None:
+    assert [r.owner for r in decode_reply(chained(100, 3)).answers] == ["."] * 3
+    with pytest.raises(DnsWireError, match="pointer"):
+        decode_reply(chained(7000, 3000))

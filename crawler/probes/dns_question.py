@@ -1,0 +1,59 @@
+"""One question on its way to a resolver: what is sent, where replies are awaited, how it ended."""
+
+import trio
+
+from crawler.outcomes import LookupStatus
+from crawler.protocol.dns_wire import DnsReply, QueryType, encode_question, query_after_id
+
+_RCODES_WITHOUT_QUESTION = frozenset({1, 2, 4, 5})
+"""FORMERR, SERVFAIL, NOTIMP, REFUSED: said by some without repeating the question."""
+
+
+class Question:
+    """One question on its way."""
+
+    __slots__ = (
+        "asked",
+        "attempts",
+        "body",
+        "ended_at",
+        "failure",
+        "is_late",
+        "losses",
+        "reply",
+        "sent",
+        "started_at",
+        "task",
+    )
+
+    def __init__(
+        self, name: str, query_type: QueryType, task: trio.lowlevel.Task, *, checking_disabled: bool
+    ) -> None:
+        """Write the query. Raises DnsWireError for a name that cannot be sent."""
+        wire = encode_question(name, query_type)
+        self.asked = (wire, (name, query_type))
+        self.body = query_after_id(wire, checking_disabled=checking_disabled)
+        """The query without its id."""
+        self.task: trio.lowlevel.Task | None = task
+        """The task to wake; None as soon as the question is done."""
+        self.attempts = 0
+        self.losses = 0
+        """Attempts without a reply that count against the name."""
+        self.reply: DnsReply | None = None
+        self.failure = LookupStatus.TIMEOUT
+        self.sent: list[tuple[Waiting, int]] = []
+        """Where replies are awaited. All attempts stay open: a slow answer to the first is an answer."""
+        self.started_at = 0.0
+        self.ended_at = 0.0
+        self.is_late = False
+        """A reply to an earlier attempt came after that to the last."""
+
+    def is_answered_by(self, reply: DnsReply) -> bool:
+        """Whether a reply is to this question (RFC 5452 s9.1)."""
+        if reply.question is None:
+            return reply.rcode in _RCODES_WITHOUT_QUESTION
+        return reply.question == self.asked[1]
+
+
+Waiting = dict[int, Question]
+"""Open questions of one socket, by message id."""
