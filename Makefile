@@ -8,7 +8,7 @@ LIST ?= datasets/lists/dotgov.csv
 RESOLVER_PORT ?= 5335
 
 .DELETE_ON_ERROR:
-.PHONY: report test check format resolver dictionary requirements clean
+.PHONY: report test check format resolver bench-dns bench-dns-million dictionary requirements clean
 
 report: $(VENV)/.ready
 	$(BIN)/starttls-survey run $(LIST) --out $(RUN) --lab
@@ -29,6 +29,14 @@ format: $(VENV)/.ready-dev
 # A validating Unbound on loopback for a real survey, in the foreground, as an ordinary user.
 resolver:
 	$(PYTHON) -m crawler.unbound --port $(RESOLVER_PORT)
+
+# CPU per MX lookup beside zdns and massdns, against an NSD on loopback (docs/benchmarks.md).
+bench-dns: $(VENV)/.ready-dev
+	$(BIN)/python -m tests.benchmarks.dns
+
+# A million names: flat memory, none lost, no answer changed by haste.
+bench-dns-million: $(VENV)/.ready-dev
+	$(BIN)/python -m tests.benchmarks.dns_million
 
 dictionary: $(VENV)/.ready
 	$(BIN)/python -m crawler.dictionary > datasets/dictionary.md

@@ -1,32 +1,37 @@
 """Domain lists: CSV (rank,domain), plain text, Parquet; also .gz and .zst. Junk is reported, never fatal."""
 
+import contextlib
 import csv
 import gzip
 import hashlib
 import io
-import ipaddress
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import IO, Protocol, TypeVar, cast
 
-import idna
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
+from crawler.domain_name import RejectedNameError, normalize
 from crawler.outcomes import Rejection
+from crawler.row_store import RowStore
+
+Row = TypeVar("Row", covariant=True)
 
 MAX_LINE_OCTETS = 4096
 """A longer line is rejected unread: a domain name has at most 253 octets."""
-MAX_NAME_OCTETS = 253
-"""RFC 1035 s2.3.4: 255 octets on the wire."""
-MAX_LABEL_OCTETS = 63
+MAX_RANK = 2**63 - 1
+"""A larger one is no rank: it does not fit its column."""
 SHOWN_CHARACTERS = 80
 """How much of a rejected line is shown."""
 
-_LETTERS_DIGITS_HYPHEN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+_PARQUET_BATCH_ROWS = 10_000
+_REASONS = {reason.value: reason for reason in Rejection}
 
 
 class DomainListError(ValueError):
@@ -55,23 +60,24 @@ class RejectedLine:
     reason: Rejection
 
 
+class Rows(Protocol[Row]):
+    """Rows that are counted and can be read again and again: a list, or more than memory should hold."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def __iter__(self) -> Iterator[Row]:
+        """Give them in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class DomainList:
     """A list that was read: where from, the digest of its octets, and what was in it."""
 
     name: str
     sha256: str
-    domains: list[ListedDomain]
-    rejected: list[RejectedLine]
-
-
-class RejectedNameError(ValueError):
-    """A text that is no domain of a list; `reason` says why."""
-
-    def __init__(self, reason: Rejection) -> None:
-        """Keep the reason."""
-        super().__init__(reason)
-        self.reason = reason
+    domains: Rows[ListedDomain]
+    rejected: Rows[RejectedLine]
 
 
 def read_list(source: str) -> DomainList:
@@ -79,96 +85,77 @@ def read_list(source: str) -> DomainList:
 
     Raises DomainListError if the source is missing, no file, empty, cannot be unpacked, or holds no domain.
     """
-    octets = _octets(source)
-    if not octets:
-        raise DomainListError(f"{source}: the list is empty")
     name = "standard input" if source == "-" else Path(source).name
-    domains: list[ListedDomain] = []
-    rejected: list[RejectedLine] = []
-    for entry in _distinct(_entries(source, octets)):
-        if isinstance(entry, ListedDomain):
-            domains.append(entry)
-        else:
-            rejected.append(entry)
-    if not domains:
-        first = f"line {rejected[0].line}: {rejected[0].reason}" if rejected else "no lines"
+    domains = RowStore("position INTEGER PRIMARY KEY, domain UNIQUE, rank, signed", _listed_domain)
+    rejected = RowStore("line INTEGER PRIMARY KEY, text, reason", _rejected_line)
+    with _octets(source) as octets:
+        sha256 = hashlib.file_digest(octets, "sha256").hexdigest()
+        if octets.tell() == 0:
+            raise DomainListError(f"{source}: the list is empty")
+        octets.seek(0)
+        for line in _entries(source, octets):
+            entry = line if isinstance(line, RejectedLine) else _list(domains, *line)
+            if entry is not None:
+                rejected.add(entry.line, entry.text, entry.reason)
+    if not len(domains):
+        first = next((f"line {entry.line}: {entry.reason}" for entry in rejected), "no lines")
         raise DomainListError(f"{source}: no usable domain in {len(rejected)} lines ({first})")
-    return DomainList(name, hashlib.sha256(octets).hexdigest(), domains, rejected)
+    return DomainList(name, sha256, domains, rejected)
 
 
-def normalize(text: str) -> str:
-    """Return a domain as A-labels (IDNA 2008 with UTS 46 mapping), lower case, without final dot.
-
-    Raises RejectedNameError if the text is none.
-    """
-    name = text.strip()
-    if not name:
-        raise RejectedNameError(Rejection.BLANK)
-    if "://" in name or "/" in name:
-        raise RejectedNameError(Rejection.URL)
-    if "@" in name:
-        raise RejectedNameError(Rejection.EMAIL_ADDRESS)
-    if _is_address(name):
-        raise RejectedNameError(Rejection.IP_ADDRESS)
-    name = name.removesuffix(".").lower()
-    if not name.isascii():
-        try:
-            name = idna.encode(name, uts46=True).decode("ascii").removesuffix(".")
-        except (idna.IDNAError, UnicodeError):
-            raise RejectedNameError(Rejection.INVALID_IDN) from None
-    return _checked(name)
+def _listed_domain(position: int, domain: str, rank: int | None, signed: int | None) -> ListedDomain:
+    return ListedDomain(domain, position, rank, None if signed is None else bool(signed))
 
 
-def _is_address(text: str) -> bool:
-    host = text.strip("[]")
-    candidates = (host, host.rpartition(":")[0]) if host.count(":") == 1 else (host,)
-    for candidate in candidates:
-        try:
-            ipaddress.ip_address(candidate)
-        except ValueError:
-            continue
-        return True
-    return False
+def _rejected_line(line: int, text: str, reason: str) -> RejectedLine:
+    return RejectedLine(line, text, _REASONS[reason])
 
 
-def _checked(name: str) -> str:
-    if len(name) > MAX_NAME_OCTETS:
-        raise RejectedNameError(Rejection.NAME_TOO_LONG)
-    labels = name.split(".")
-    for label in labels:
-        if len(label) > MAX_LABEL_OCTETS:
-            raise RejectedNameError(Rejection.LABEL_TOO_LONG)
-        if not label or not _LETTERS_DIGITS_HYPHEN.issuperset(label) or "-" in (label[0], label[-1]):
-            raise RejectedNameError(Rejection.NOT_A_DOMAIN)
-    if len(labels) == 1:
-        raise RejectedNameError(Rejection.SINGLE_LABEL)
-    if labels[-1].isdigit():
-        raise RejectedNameError(Rejection.NOT_A_DOMAIN)
-    return name
+def _list(
+    domains: RowStore[ListedDomain], line: int, text: str, rank: int | None, signed: bool | None
+) -> RejectedLine | None:
+    """Add a line's domain, or return why it gives none."""
+    try:
+        domain = normalize(text)
+    except RejectedNameError as rejected:
+        return RejectedLine(line, _shown(text), rejected.reason)
+    rank = rank if rank is not None and rank <= MAX_RANK else None
+    if domains.add(len(domains) + 1, domain, rank, signed):
+        return None
+    return RejectedLine(line, _shown(text), Rejection.DUPLICATE)
 
 
 # --- octets --------------------------------------------------------------------------------------------
 
 
-def _octets(source: str) -> bytes:
+@contextlib.contextmanager
+def _octets(source: str) -> Iterator[io.BufferedIOBase]:
+    """Open the list's octets so that they can be read twice."""
     if source == "-":
-        return sys.stdin.buffer.read()
+        if sys.stdin is None:
+            raise DomainListError("standard input: is closed")
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+            copy.seek(0)
+            yield copy
+        return
     path = Path(source)
     if path.is_dir():
         raise DomainListError(f"{source}: is a folder, not a list")
     try:
-        return path.read_bytes()
+        file = path.open("rb")
     except OSError as error:
         raise DomainListError(f"{source}: {error.strerror or error}") from None
+    with file:
+        yield file
 
 
-def _unpacked(octets: bytes) -> io.BufferedIOBase:
+def _unpacked(packed: io.BufferedIOBase, begins_with: bytes) -> io.BufferedIOBase:
     """Return a stream of the list's own octets, whatever it is packed with (told by its first octets)."""
-    packed = io.BytesIO(octets)
-    if octets.startswith(b"\x1f\x8b"):
+    if begins_with.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=packed)
-    if octets.startswith(b"\x28\xb5\x2f\xfd"):
-        frames = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
+    if begins_with.startswith(b"\x28\xb5\x2f\xfd"):
+        frames = zstandard.ZstdDecompressor().stream_reader(cast(IO[bytes], packed), read_across_frames=True)
         return io.BufferedReader(cast(io.RawIOBase, frames))
     return packed
 
@@ -179,26 +166,37 @@ _Line = tuple[int, str, int | None, bool | None] | RejectedLine
 """Line number, the text that should be a domain, rank, signed; or a line that holds none."""
 
 
-def _entries(source: str, octets: bytes) -> Iterator[_Line]:
-    if octets.startswith(b"PAR1"):
+def _entries(source: str, octets: io.BufferedIOBase) -> Iterator[_Line]:
+    begins_with = octets.read(4)
+    octets.seek(0)
+    if begins_with == b"PAR1":
         yield from _parquet_rows(source, octets)
         return
     try:
-        yield from _columns_of(_text_lines(_bounded_lines(_unpacked(octets))))
+        yield from _columns_of(_text_lines(_bounded_lines(_unpacked(octets, begins_with))))
     except (OSError, EOFError, zstandard.ZstdError) as error:
         raise DomainListError(f"{source}: cannot be unpacked: {error}") from None
 
 
-def _parquet_rows(source: str, octets: bytes) -> Iterator[_Line]:
+def _parquet_rows(source: str, octets: io.BufferedIOBase) -> Iterator[_Line]:
+    number = 0
     try:
-        table = pq.read_table(pa.BufferReader(octets))
+        file = pq.ParquetFile(octets)
+        columns = [name for name in ("domain", "rank") if name in file.schema_arrow.names]
+        if "domain" not in columns:
+            raise DomainListError(f"{source}: the Parquet file has no column 'domain'")
+        for batch in file.iter_batches(_PARQUET_BATCH_ROWS, columns=columns):
+            for row in batch.to_pylist():
+                number += 1
+                value, rank = row["domain"], row.get("rank")
+                yield (
+                    number,
+                    "" if value is None else str(value),
+                    rank if isinstance(rank, int) else None,
+                    None,
+                )
     except (pa.ArrowException, OSError) as error:
         raise DomainListError(f"{source}: no readable Parquet file: {error}") from None
-    if "domain" not in table.column_names:
-        raise DomainListError(f"{source}: the Parquet file has no column 'domain'")
-    ranks = table.column("rank").to_pylist() if "rank" in table.column_names else [None] * len(table)
-    for number, (value, rank) in enumerate(zip(table.column("domain").to_pylist(), ranks, strict=True), 1):
-        yield number, str(value) if value is not None else "", rank if isinstance(rank, int) else None, None
 
 
 def _bounded_lines(stream: io.BufferedIOBase) -> Iterator[tuple[int, bytes, bool]]:
@@ -224,7 +222,7 @@ def _text_lines(lines: Iterable[tuple[int, bytes, bool]]) -> Iterator[tuple[int,
         except UnicodeDecodeError:
             yield RejectedLine(number, _shown(line.decode("latin-1")), Rejection.NOT_TEXT)
             continue
-        if any(not character.isprintable() and character != "\t" for character in text):
+        if not text.replace("\t", " ").isprintable():
             yield RejectedLine(number, _shown(text), Rejection.NOT_TEXT)
         else:
             yield number, text
@@ -239,7 +237,11 @@ def _columns_of(lines: Iterable[tuple[int, str] | RejectedLine]) -> Iterator[_Li
             yield line
             continue
         number, text = line
-        fields = [field.strip() for field in next(csv.reader([text]), [])] if "," in text else [text]
+        if text.lstrip().startswith("#"):
+            yield RejectedLine(number, _shown(text), Rejection.COMMENT)
+            continue
+        is_csv = "," in text or '"' in text
+        fields = [field.strip() for field in next(csv.reader([text]), [])] if is_csv else [text]
         if is_first and text.strip():
             is_first = False
             names = [field.lower() for field in fields]
@@ -250,10 +252,8 @@ def _columns_of(lines: Iterable[tuple[int, str] | RejectedLine]) -> Iterator[_Li
             yield _by_header(number, text, fields, header)
         elif len(fields) == 2 and fields[0].isdecimal():
             yield number, fields[1], int(fields[0]), None
-        elif text.lstrip().startswith("#"):
-            yield RejectedLine(number, _shown(text), Rejection.COMMENT)
         else:
-            yield number, fields[0], None, None
+            yield number, fields[0] if fields else "", None, None
 
 
 def _by_header(number: int, text: str, fields: list[str], header: dict[str, int]) -> _Line:
@@ -270,25 +270,6 @@ def _by_header(number: int, text: str, fields: list[str], header: dict[str, int]
         int(rank) if rank.isdecimal() else None,
         {"true": True, "false": False}.get(signed),
     )
-
-
-def _distinct(lines: Iterable[_Line]) -> Iterator[ListedDomain | RejectedLine]:
-    seen: set[str] = set()
-    for line in lines:
-        if isinstance(line, RejectedLine):
-            yield line
-            continue
-        number, text, rank, signed = line
-        try:
-            domain = normalize(text)
-        except RejectedNameError as rejected:
-            yield RejectedLine(number, _shown(text), rejected.reason)
-            continue
-        if domain in seen:
-            yield RejectedLine(number, _shown(text), Rejection.DUPLICATE)
-        else:
-            seen.add(domain)
-            yield ListedDomain(domain, len(seen), rank, signed)
 
 
 def _shown(text: str) -> str:

@@ -1,8 +1,11 @@
 """The run folder: run.json, work lists and part files, each written aside and then renamed into place."""
 
+import contextlib
 import csv
+import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,6 +70,17 @@ class RunFolder:
             writer.writerow(("line", "text", "reason"))
             writer.writerows((entry.line, entry.text, entry.reason) for entry in rejected)
 
+    @contextlib.contextmanager
+    def made_aside(self) -> Iterator["RunFolder"]:
+        """Give a folder beside this one to be filled, which then takes its name: a run appears whole."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        aside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            yield RunFolder(aside)
+            aside.replace(self.path)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
     @property
     def root_store_path(self) -> Path:
         """Return the path of the trust anchors that the verdicts stand on."""
@@ -76,6 +90,21 @@ class RunFolder:
         """Write the trust anchors."""
         with _Aside(self.root_store_path) as aside:
             aside.write_bytes(pem)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from working on this run for the time of the block.
+
+        Raises RunFolderError if one is at it, or there is no run.
+        """
+        if not self.manifest_path.is_file():
+            raise RunFolderError(f"{self.path}: no run folder (it has no run.json)")
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunFolderError(f"{self.path}: another process is working on this run") from None
+            yield
 
     # --- tables
 
@@ -115,11 +144,6 @@ class RunFolder:
         paths = (self.part_path(table, shard) for shard in self.shards(table))
         return sum(pq.read_metadata(path).num_rows for path in paths)
 
-    def clear_table(self, table: str) -> None:
-        """Remove the part files of a table that is to be made again."""
-        for part in self.table_folder(table).glob("part-*.parquet"):
-            part.unlink()
-
     # --- work
 
     def work_path(self, name: str) -> Path:
@@ -127,10 +151,17 @@ class RunFolder:
         return self.path / "work" / name
 
 
-def write_parquet(path: Path, rows: pa.Table) -> None:
-    """Write a Parquet file so that it appears whole or not at all."""
+def write_parquet(path: Path, rows: pa.Table, *, row_group_size: int | None = None) -> None:
+    """Write a Parquet file so that it appears whole or not at all. None: Arrow's own size of row groups."""
     with _Aside(path) as aside:
-        pq.write_table(rows, aside, compression="zstd")
+        pq.write_table(rows, aside, compression="zstd", row_group_size=row_group_size)
+
+
+def write_parquet_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write a Parquet file, each batch a row group, so that it appears whole or not at all."""
+    with _Aside(path) as aside, pq.ParquetWriter(aside, schema, compression="zstd") as writer:
+        for batch in batches:
+            writer.write_batch(batch)
 
 
 class _Aside:

@@ -3,7 +3,10 @@
 DISTINCT does the de-duplication: a host shared by thousands of domains is asked once.
 """
 
-from collections.abc import Sequence
+import glob
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import duckdb
@@ -15,7 +18,15 @@ from crawler.records import Certificate
 from crawler.schema import arrow_schema
 from crawler.settings import Settings
 from crawler.stage import certificate_parts, work_list
-from crawler.storage import RunFolder, write_parquet
+from crawler.storage import RunFolder, write_parquet, write_parquet_batches
+
+_ROW_GROUP_ROWS = 10_000
+"""Rows of a work list that are read to find those of one shard. By default it would be a million: a survey of
+a million domains would decode its whole list once a shard, in 0.19 s in place of 0.006 s."""
+
+_DOMAINS_SCHEMA = pa.schema(
+    {"domain": pa.string(), "position": pa.int64(), "rank": pa.int64(), "shard": pa.int64()}
+)
 
 _HOSTS = """
     WITH hosts AS (
@@ -49,10 +60,12 @@ _ENDPOINTS = """
     ORDER BY shard, sessions DESC, md5(mx_host || address || $seed)
 """
 
-# Of every domain: what its primary MX hosts (those with the lowest preference) presented where TLS completed.
+# Of every domain: what its primary MX hosts presented where TLS completed. Primary are those with the lowest
+# preference; "." is no host, and does not count as one.
 _PRIMARIES = """
     WITH records AS (
-        SELECT domain, unnest(mx.records) AS record, list_min([r.preference FOR r IN mx.records]) AS lowest
+        SELECT domain, unnest(mx.records) AS record,
+               list_min([r.preference FOR r IN mx.records IF r.exchange <> '.']) AS lowest
         FROM read_parquet($domains)
     ),
     primaries AS (
@@ -74,27 +87,32 @@ _CERTIFICATES = """
 """
 
 
-def list_domains(run: RunFolder, domains: Sequence[ListedDomain], settings: Settings) -> None:
+def list_domains(run: RunFolder, domains: Iterable[ListedDomain], settings: Settings) -> None:
     """Write the work list of the resolve stage, in the order of the list."""
-    columns = {
-        "domain": pa.array([listed.domain for listed in domains], pa.string()),
-        "position": pa.array([listed.position for listed in domains], pa.int64()),
-        "rank": pa.array([listed.rank for listed in domains], pa.int64()),
-        "shard": pa.array([index // settings.shard_size for index in range(len(domains))], pa.int64()),
-    }
-    write_parquet(work_list(run, "resolve"), pa.table(columns))
+    batches = _domain_batches(domains, settings.shard_size)
+    write_parquet_batches(work_list(run, "resolve"), _DOMAINS_SCHEMA, batches)
+
+
+def _domain_batches(domains: Iterable[ListedDomain], shard_size: int) -> Iterator[pa.RecordBatch]:
+    rows = ((d.domain, d.position, d.rank, index // shard_size) for index, d in enumerate(domains))
+    while batch := list(itertools.islice(rows, _ROW_GROUP_ROWS)):
+        columns = [
+            pa.array(column, field.type)
+            for column, field in zip(zip(*batch, strict=True), _DOMAINS_SCHEMA, strict=True)
+        ]
+        yield pa.RecordBatch.from_arrays(columns, schema=_DOMAINS_SCHEMA)
 
 
 def list_hosts(run: RunFolder, settings: Settings) -> None:
     """Write the work list of the hosts stage: every usable exchange, every candidate for implicit MX."""
     rows = _query(_HOSTS, domains=_parts(run, "domains"), **_shards(settings))
-    write_parquet(work_list(run, "hosts"), rows)
+    _write_work(run, "hosts", rows)
 
 
 def list_endpoints(run: RunFolder, settings: Settings) -> None:
     """Write the work list of the probe stage: every distinct (MX host, address)."""
     rows = _query(_ENDPOINTS, mx_hosts=_parts(run, "mx_hosts"), **_shards(settings))
-    write_parquet(work_list(run, "probe"), rows)
+    _write_work(run, "probe", rows)
 
 
 def list_primaries(run: RunFolder) -> None:
@@ -104,7 +122,7 @@ def list_primaries(run: RunFolder) -> None:
     """
     tables = {table: _parts(run, table) for table in ("domains", "sessions", "session_verdicts")}
     rows = _query(_PRIMARIES, **tables, listed=str(work_list(run, "resolve")))
-    write_parquet(work_list(run, "primaries"), rows)
+    _write_work(run, "primaries", rows)
 
 
 def gather_certificates(run: RunFolder) -> None:
@@ -112,7 +130,7 @@ def gather_certificates(run: RunFolder) -> None:
     schema = arrow_schema(Certificate)
     folder = certificate_parts(run)
     if any(folder.glob("*.parquet")):
-        rows = _query(_CERTIFICATES, parts=f"{folder}/*.parquet")
+        rows = _query(_CERTIFICATES, parts=f"{glob.escape(str(folder))}/*.parquet")
         run.write_part_table("certificates", 0, rows.cast(schema))
     else:
         run.write_part_table("certificates", 0, schema.empty_table())
@@ -120,12 +138,20 @@ def gather_certificates(run: RunFolder) -> None:
 
 def shard_sizes(run: RunFolder, stage: str) -> dict[int, int]:
     """Return how many rows each shard of a stage's work list has."""
-    counts = pq.read_table(work_list(run, stage), columns=["shard"]).column("shard").value_counts()
-    return {entry["values"]: entry["counts"] for entry in counts.to_pylist()}
+    sizes: Counter[int] = Counter()
+    with pq.ParquetFile(work_list(run, stage)) as file:
+        for batch in file.iter_batches(columns=["shard"]):
+            for entry in batch.column("shard").value_counts().to_pylist():
+                sizes[entry["values"]] += entry["counts"]
+    return dict(sizes)
+
+
+def _write_work(run: RunFolder, stage: str, rows: pa.Table) -> None:
+    write_parquet(work_list(run, stage), rows, row_group_size=_ROW_GROUP_ROWS)
 
 
 def _parts(run: RunFolder, table: str) -> str:
-    return f"{run.table_folder(table)}/part-*.parquet"
+    return f"{glob.escape(str(run.table_folder(table)))}/part-*.parquet"
 
 
 def _shards(settings: Settings) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.domain_list import DomainListError, RejectedNameError, normalize, read_list
+from crawler.domain_list import DomainListError, read_list
+from crawler.domain_name import RejectedNameError, normalize
 from crawler.outcomes import Rejection
 
 
@@ -51,6 +53,17 @@ def test_a_header_says_which_column_is_the_domain(tmp_path: Path) -> None:
         ("other.gov", None, False),
     ]
     assert [(r.line, r.reason) for r in found.rejected] == [(3, Rejection.BLANK), (5, Rejection.BLANK)]
+
+
+def test_a_comment_above_the_header_does_not_hide_it(tmp_path: Path) -> None:
+    assert read(tmp_path, b"# made by hand\nowner,domain\nx,example.com\n") == (
+        ["example.com"],
+        [(1, Rejection.COMMENT)],
+    )
+
+
+def test_a_quoted_single_column_is_read(tmp_path: Path) -> None:
+    assert read(tmp_path, b'"example.com"\n"example.org"\n') == (["example.com", "example.org"], [])
 
 
 @pytest.mark.parametrize(
@@ -117,6 +130,26 @@ def test_a_domain_becomes_a_labels_in_lower_case_without_final_dot(text: str, do
     assert normalize(text) == domain
 
 
+def test_a_rank_that_fits_no_column_is_no_rank(tmp_path: Path) -> None:
+    path = tmp_path / "top.csv"
+    path.write_text(f"{2**63 - 1},example.com\n{2**63},example.org\n")
+    assert [listed.rank for listed in read_list(str(path)).domains] == [2**63 - 1, None]
+
+
+def test_a_longer_list_takes_no_more_memory(tmp_path: Path) -> None:
+    def peak(count: int) -> int:
+        path = tmp_path / f"{count}.txt"
+        path.write_text("".join(f"d{number}.example\nno domain\n" for number in range(count)))
+        tracemalloc.start()
+        assert len(read_list(str(path)).domains) == count
+        octets = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return octets
+
+    peak(10)  # what is made once, whatever the list
+    assert peak(4_000) < 1.1 * peak(400)
+
+
 def test_packed_lists_are_unpacked_by_their_first_octets(tmp_path: Path) -> None:
     plain = b"example.com\nexample.org\n"
     for octets in (gzip.compress(plain), zstandard.compress(plain)):
@@ -136,6 +169,12 @@ def test_a_parquet_list_has_a_domain_column(tmp_path: Path) -> None:
 def test_standard_input_is_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"example.com\n")))
     assert read_list("-").name == "standard input"
+
+
+def test_a_closed_standard_input_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(DomainListError, match="standard input: is closed"):
+        read_list("-")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +209,7 @@ def test_a_missing_list_and_a_folder_are_errors(tmp_path: Path) -> None:
 def test_the_gov_list_is_whole() -> None:
     found = read_list(str(Path(__file__).parent.parent / "datasets" / "lists" / "dotgov.csv"))
     assert len(found.domains) == 16_539
-    assert found.rejected == []
+    assert list(found.rejected) == []
     assert sum(bool(listed.signed) for listed in found.domains) == 2_069
 
 

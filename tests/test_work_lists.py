@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from crawler.domain_list import ListedDomain
@@ -11,7 +12,7 @@ from crawler.protocol.certificate import read_certificate
 from crawler.records import AddressLookup, Certificate, Domain, MxHost, MxLookup, MxRecord
 from crawler.schema import to_table
 from crawler.settings import Settings
-from crawler.stage import certificate_parts, read_work
+from crawler.stage import certificate_parts, read_work, work_list
 from crawler.storage import RunFolder, write_parquet
 from crawler.work_lists import (
     gather_certificates,
@@ -65,6 +66,19 @@ def test_listed_domains_stand_in_shards_in_the_order_of_the_list(run: RunFolder)
     list_domains(run, [ListedDomain(f"d{i}.example", i, 10 * i) for i in range(1, 8)], SETTINGS)
     assert shard_sizes(run, "resolve") == {0: 3, 1: 3, 2: 1}
     assert read_work(run, "resolve", 2) == [{"domain": "d7.example", "position": 7, "rank": 70, "shard": 2}]
+
+
+def test_a_long_list_is_stored_so_that_reading_a_shard_reads_little_of_it(run: RunFolder) -> None:
+    settings = Settings(hello_name="scan.example", shard_size=7_000)
+    list_domains(run, (ListedDomain(f"d{i}.example", i, None) for i in range(1, 25_001)), settings)
+    assert shard_sizes(run, "resolve") == {0: 7_000, 1: 7_000, 2: 7_000, 3: 4_000}
+    assert [row["position"] for row in read_work(run, "resolve", 1)] == list(range(7_001, 14_001))
+    groups = pq.read_metadata(work_list(run, "resolve"))
+    assert [groups.row_group(number).num_rows for number in range(groups.num_row_groups)] == [
+        10_000,
+        10_000,
+        5_000,
+    ]
 
 
 def test_every_usable_exchange_and_every_implicit_candidate_is_a_host_once(run: RunFolder) -> None:
