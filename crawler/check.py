@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import trio
@@ -21,8 +23,8 @@ from crawler.records import (
     StsPolicy,
 )
 from crawler.settings import Settings
-from crawler.stage import Observation
-from crawler.stages import Tools, open_tools, probe_endpoint, resolve_domain, resolve_host
+from crawler.stage import Observation, Row, Stage
+from crawler.stages import HOSTS, PROBE, RESOLVE, Tools, open_tools
 from crawler.verdicts.domain import PrimaryTls, judge_domain
 from crawler.verdicts.pkix import PkixJudge, RootStore
 from crawler.verdicts.session import judge_session
@@ -51,75 +53,107 @@ class CheckedDomain:
 
 
 def check(domains: Sequence[str], settings: Settings) -> list[CheckedDomain]:
-    """Survey domains (A-labels, lower case) side by side; one result each, in the order given."""
+    """Survey domains (A-labels, lower case) side by side; one result each, in the order given.
+
+    A host that several of them share is asked once at each address, as in a run.
+    """
     store = RootStore.load(settings.root_store)
-    results: dict[str, CheckedDomain] = {}
-
-    async def check_one(domain: str, tools: Tools) -> None:
-        results[domain] = await _check_domain(domain, tools, store)
-
-    async def check_all() -> None:
-        async with open_tools(settings) as tools, trio.open_nursery() as nursery:
-            for domain in domains:
-                nursery.start_soon(check_one, domain, tools)
-
-    trio.run(check_all)
-    return [results[domain] for domain in domains]
+    found = trio.run(_observe, domains, settings)
+    pkix = PkixJudge(store, found.certificates)
+    return [_judged(domain, found, pkix) for domain in domains]
 
 
-async def _check_domain(domain: str, tools: Tools, store: RootStore) -> CheckedDomain:
-    resolved = await resolve_domain({"domain": domain, "position": 1, "rank": None}, tools)
-    observed: Domain = resolved.records["domains"][0]
-    observations = [resolved]
-    hosts: list[tuple[int | None, MxHost, list[Session]]] = []
-    for preference, mx_host in _mx_hosts(observed):
-        at_host = await resolve_host({"mx_host": mx_host}, tools)
-        host: MxHost = at_host.records["mx_hosts"][0]
-        sessions: list[Session] = []
-        for address in host.a.addresses + host.aaaa.addresses:
-            probed = await probe_endpoint({"mx_host": mx_host, "address": address}, tools)
-            observations.append(probed)
-            sessions += probed.records["sessions"]
-        hosts.append((preference, host, sessions))
-    policies = resolved.records.get("sts_policies", ())
-    return _judged(observed, policies[0] if policies else None, hosts, _certificates(observations), store)
+@dataclass(slots=True)
+class _Found:
+    """What was observed of all domains together."""
+
+    domains: dict[str, Domain] = field(default_factory=dict)
+    policies: dict[str, StsPolicy] = field(default_factory=dict)
+    hosts: dict[str, MxHost] = field(default_factory=dict)
+    sessions: defaultdict[str, list[Session]] = field(default_factory=lambda: defaultdict(list))
+    certificates: dict[str, Certificate] = field(default_factory=dict)
+
+    def add(self, observation: Observation) -> None:
+        for record in chain.from_iterable(observation.records.values()):
+            match record:
+                case Domain():
+                    self.domains[record.domain] = record
+                case StsPolicy():
+                    self.policies[record.domain] = record
+                case MxHost():
+                    self.hosts[record.mx_host] = record
+                case Session():
+                    self.sessions[record.mx_host].append(record)
+        for certificate in map(read_certificate, observation.certificates):
+            self.certificates[certificate.sha256] = certificate
 
 
-def _mx_hosts(domain: Domain) -> Iterator[tuple[int | None, str]]:
+async def _observe(domains: Sequence[str], settings: Settings) -> _Found:
+    found = _Found()
+    async with open_tools(settings) as tools:
+        listed: list[Row] = [{"domain": domain, "position": 1, "rank": None} for domain in domains]
+        await _run_strands(RESOLVE, listed, tools, found)
+        names = dict.fromkeys(name for domain in found.domains.values() for name, _ in _mx_hosts(domain))
+        await _run_strands(HOSTS, [{"mx_host": name} for name in names], tools, found)
+        endpoints: list[Row] = [
+            {"mx_host": host.mx_host, "address": address}
+            for host in found.hosts.values()
+            for address in host.a.addresses + host.aaaa.addresses
+        ]
+        await _run_strands(PROBE, endpoints, tools, found)
+    return found
+
+
+async def _run_strands(stage: Stage, rows: Sequence[Row], tools: Tools, found: _Found) -> None:
+    async def run(strand: Sequence[Row]) -> None:
+        for row in strand:
+            found.add(await stage.observe(row, tools))
+
+    async with trio.open_nursery() as nursery:
+        for strand in stage.strands(rows, tools.settings):
+            nursery.start_soon(run, strand)
+
+
+def _mx_hosts(domain: Domain) -> list[tuple[str, int | None]]:
+    """Return the hosts to ask, each once with its best preference; None: implicit MX."""
     if domain.mx_kind is MxKind.NO_MX:
-        yield None, domain.domain
-    for record in domain.mx.records:
-        if record.unusable is None:
-            yield record.preference, record.exchange
+        return [(domain.domain, None)]
+    usable = [record for record in domain.mx.records if record.unusable is None]
+    best: dict[str, int | None] = {}
+    for record in usable:  # in order of preference
+        best.setdefault(record.exchange, record.preference)
+    return list(best.items())
 
 
-def _certificates(observations: Sequence[Observation]) -> dict[str, Certificate]:
-    ders = {der for observation in observations for der in observation.certificates}
-    return {certificate.sha256: certificate for certificate in map(read_certificate, ders)}
-
-
-def _judged(
-    domain: Domain,
-    policy: StsPolicy | None,
-    hosts: Sequence[tuple[int | None, MxHost, list[Session]]],
-    certificates: dict[str, Certificate],
-    store: RootStore,
-) -> CheckedDomain:
-    pkix = PkixJudge(store, certificates)
-    lowest = min((record.preference for record in domain.mx.records), default=None)
+def _judged(name: str, found: _Found, pkix: PkixJudge) -> CheckedDomain:
+    domain = found.domains[name]
+    records = [record for record in domain.mx.records if record.exchange != "."]
+    lowest = min((record.preference for record in records), default=None)
     checked = []
     primaries = []
-    for preference, host, sessions in hosts:
+    for mx_host, preference in _mx_hosts(domain):
+        sessions = sorted(found.sessions[mx_host], key=lambda session: (session.family, session.address))
         judged = tuple((session, judge_session(session, pkix)) for session in sessions)
         is_primary = preference == lowest
-        checked.append(CheckedHost(host, preference, is_primary, judged))
+        checked.append(CheckedHost(found.hosts[mx_host], preference, is_primary, judged))
         for session, verdict in judged:
             if is_primary and verdict.outcome is Outcome.TLS_OK:
                 assert session.tls is not None
                 leaf = session.tls.chain[0] if session.tls.chain else None
                 primaries.append(PrimaryTls(leaf, bool(verdict.pkix_ok)))
-    judged_domain = judge_domain(domain, policy, primaries, pkix)
-    return CheckedDomain(domain, policy, tuple(checked), certificates, judged_domain)
+    policy = found.policies.get(name)
+    sent = [
+        digest
+        for host in checked
+        for session, _ in host.sessions
+        if session.tls
+        for digest in session.tls.chain
+    ]
+    sent += policy.tls.chain if policy is not None and policy.tls is not None else ()
+    certificates = {digest: found.certificates[digest] for digest in sent}
+    return CheckedDomain(
+        domain, policy, tuple(checked), certificates, judge_domain(domain, policy, primaries, pkix)
+    )
 
 
 # --- as JSON -------------------------------------------------------------------------------------------

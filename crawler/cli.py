@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
 from analysis.figures import RunFolderError as AnalysisError
 from analysis.figures import compute_figures, run_checks
@@ -19,22 +21,26 @@ from crawler.check import to_json
 from crawler.doctor.examination import diagnose
 from crawler.doctor.rendering import render
 from crawler.doctor.subject import BOGUS_NAME, SECURE_NAME, ReferenceNames, State
-from crawler.domain_list import DomainList, DomainListError, RejectedNameError, normalize, read_list
+from crawler.domain_list import DomainList, DomainListError, read_list
+from crawler.domain_name import RejectedNameError, normalize
 from crawler.engine import Interruption, StoppedError, interruptible, open_engine
 from crawler.explain import explain
 from crawler.lab.launch import LabError
 from crawler.lab.truth import TruthError
-from crawler.lab_commands import LAB_SETTINGS, Profile, lab_app, open_lab, provided
+from crawler.lab_commands import LAB_SETTINGS, Profile, lab_app, lab_identity, open_lab, provided
 from crawler.progress import LiveProgress
 from crawler.settings import Settings, SettingsError, load_settings, system_resolver
 from crawler.storage import RunFolder, RunFolderError
-from crawler.survey import STAGES, adopt_root_store, finish, observe, prepare
+from crawler.survey import STAGES, adopt_root_store, finish, observe, prepare, record_start
 from crawler.terminal import RunPath, complain, console, say
-from crawler.verdicts.pkix import RootStoreError
+from crawler.verdicts.pkix import RootStore, RootStoreError
 
 USAGE, STOPPED = 2, 3
 """Exit statuses."""
 
+_INTERRUPTED = 130
+"""What typer makes of Ctrl-C."""
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _INPUT_ERRORS = (
     AnalysisError,
     DomainListError,
@@ -53,16 +59,23 @@ app.add_typer(lab_app, name="lab")
 def main() -> None:
     """Run the command line; bad input ends in one line on standard error."""
     try:
-        app()
+        status = app(standalone_mode=False)
+    except TyperException as error:
+        complain(f"starttls-survey: {error.format_message()} (--help says more)")
+        status = USAGE
     except _INPUT_ERRORS as error:
         complain(f"starttls-survey: {error}")
-        sys.exit(USAGE)
+        status = USAGE
+    except OSError as error:
+        status = STOPPED if error.errno in _NO_SPACE else USAGE
+        complain(f"starttls-survey: {error.filename or 'system'}: {error.strerror or error}")
     except StoppedError as stopped:
         complain(f"starttls-survey: {stopped}; what is complete is kept, the same command goes on")
-        sys.exit(STOPPED)
-    except KeyboardInterrupt:
+        status = STOPPED
+    if status == _INTERRUPTED:
         complain("starttls-survey: interrupted")
-        sys.exit(STOPPED)
+        status = STOPPED
+    sys.exit(status)
 
 
 class Until(StrEnum):
@@ -104,11 +117,17 @@ def run(
     if not lab and not settings.resolver:
         settings = dataclasses.replace(settings, resolver=system_resolver())
     folder = RunFolder(out)
-    internet = {"profile": profile, "seed": settings.seed} if lab else None
+    internet = lab_identity(profile, settings.seed) if lab else None
+    if internet is None:
+        RootStore.load(settings.root_store)  # before hours of asking, not after
     prepare(folder, domain_list, settings, internet)
     _say_rejected(domain_list, out)
-    with interruptible() as interruption, _internet(domain_list, settings, folder, internet) as reachable:
-        adopt_root_store(folder, reachable.root_store)
+    with (
+        folder.lock(),
+        interruptible() as interruption,
+        _internet(domain_list, settings, folder, internet) as reachable,
+    ):
+        record_start(folder, reachable)
         _survey(folder, reachable, until, interruption)
     if until is Until.REPORT:
         report(out)
@@ -154,10 +173,11 @@ def judge(
 ) -> None:
     """Judge a run again, without the network."""
     folder = RunFolder(run_path)
-    if root_store is not None:
-        adopt_root_store(folder, str(root_store))
-    with interruptible() as interruption, LiveProgress(console) as progress:
+    with folder.lock(), interruptible() as interruption, LiveProgress(console) as progress:
+        if root_store is not None:
+            adopt_root_store(folder, str(root_store))
         finish(folder, progress, interruption)
+    say(f"judged; figures and report are made again by: starttls-survey report {run_path}")
 
 
 @app.command()

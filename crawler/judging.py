@@ -17,8 +17,6 @@ from crawler.work_lists import list_primaries
 def judge(run: RunFolder, root_store: str, feedback: Feedback, interruption: Interruption) -> None:
     """Judge every session, then every domain, against a root store; earlier verdicts are replaced."""
     pkix = PkixJudge(RootStore.load(root_store), _certificates(run))
-    run.clear_table("session_verdicts")
-    run.clear_table("domain_verdicts")
     sessions = run.shards("sessions")
     domains = run.shards("domains")
     feedback.begin("judge", run.count("sessions") + run.count("domains"), 0)

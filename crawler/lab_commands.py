@@ -1,6 +1,7 @@
 """The lab on the command line: started for a survey or by itself, and its truth held against a run."""
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -11,8 +12,8 @@ import typer
 
 from crawler.domain_list import DomainList, read_list
 from crawler.engine import interruptible
-from crawler.lab.launch import LabEndpoints, start_lab
-from crawler.lab.truth import Comparison, compare
+from crawler.lab.launch import LabEndpoints, profile_path, start_lab
+from crawler.lab.truth import Comparison, TruthError, compare
 from crawler.storage import RunFolder
 from crawler.survey import read_manifest
 from crawler.terminal import RunPath, say
@@ -38,6 +39,12 @@ LAB_PROVIDES = ("resolver", "smtp_port", "https_port", "root_store")
 Profile = Annotated[str, typer.Option(help="The lab's profile: a name, or a TOML file.")]
 
 lab_app = typer.Typer(no_args_is_help=True, help="The lab: a loopback internet with known truth.")
+
+
+def lab_identity(profile: str, seed: int) -> dict[str, Any]:
+    """Return what makes a lab this lab and no other. Raises LabError for a profile that is not there."""
+    content = profile_path(profile).read_bytes()
+    return {"profile": profile, "profile_sha256": hashlib.sha256(content).hexdigest(), "seed": seed}
 
 
 def open_lab(
@@ -77,10 +84,15 @@ def lab_serve(
 def lab_truth(
     run_path: RunPath,
     columns: Annotated[bool, typer.Option("--columns", help="Name every column, agreeing or not.")] = False,
+    truth: Annotated[Path | None, typer.Option(help="Folder `truth` of a lab that ran by itself.")] = None,
 ) -> None:
     """Compare a run with the truth of the lab it surveyed, column by column."""
-    read_manifest(RunFolder(run_path))
-    comparison = compare(run_path, run_path / "lab" / "truth")
+    manifest = read_manifest(RunFolder(run_path))
+    if manifest["finished_at"] is None:
+        raise TruthError(f"{run_path}: the run is not finished")
+    if truth is None and manifest["lab"] is None:
+        raise TruthError(f"{run_path}: not a run of a lab that it started; --truth names another's truth")
+    comparison = compare(run_path, truth or run_path / "lab" / "truth")
     for line in _comparison_lines(comparison, columns):
         say(line)
     if comparison.disagreements:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import ipaddress
+import math
+import re
 import socket
 import tomllib
 from collections.abc import Mapping
@@ -41,6 +43,8 @@ class Settings:
     shard_size: int = 1000
     """Rows per part file and unit of resuming."""
     domains_in_flight: int = 300
+    questions_in_flight: int = 1000
+    """DNS questions under way at once, as long as the resolver bears them."""
     sessions_in_flight: int = 500
     sessions_per_address: int = 1
     """Sessions open at once with one address."""
@@ -62,8 +66,10 @@ class Settings:
         """Check what can be checked without the network."""
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.name in _POSITIVE and value <= 0:
+            if field.name in _POSITIVE and not 0 < value < math.inf:
                 raise SettingsError(f"setting {field.name}: {value} is not above zero")
+        if not _HELLO_NAME.fullmatch(self.hello_name):
+            raise SettingsError(f"setting hello_name: {self.hello_name!r} is no host name or address literal")
         for name in ("smtp_port", "https_port"):
             if not 0 < getattr(self, name) < 65536:
                 raise SettingsError(f"setting {name}: {getattr(self, name)} is no port number")
@@ -79,9 +85,12 @@ class Settings:
             raise SettingsError(f"setting root_store: {self.root_store} is no file")
 
 
+_HELLO_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}|\[[A-Za-z0-9.:]{2,64}\]")
+"""RFC 5321 s4.1.1.1: Domain or address-literal; anything else could carry a command of its own."""
 _POSITIVE = {
     "shard_size",
     "domains_in_flight",
+    "questions_in_flight",
     "sessions_in_flight",
     "sessions_per_address",
     "dns_timeout_seconds",

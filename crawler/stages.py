@@ -56,7 +56,8 @@ async def resolve_domain(row: Row, tools: Tools) -> Observation:
     resolved_at = datetime.now(UTC)
     mx = await resolver.mx(domain)
     sts_txt = tlsrpt_txt = None
-    if mx.status is not LookupStatus.NXDOMAIN:  # then nothing below it exists either (RFC 8020)
+    # Nothing exists below a name that does not (RFC 8020); behind an alias it is the target that does not.
+    if mx.status is not LookupStatus.NXDOMAIN or mx.cname_chain:
         sts_txt = await resolver.txt(f"_mta-sts.{domain}")
         tlsrpt_txt = await resolver.txt(f"_smtp._tls.{domain}")
     observed = Domain(

@@ -1,9 +1,7 @@
 """The survey: prepares a run folder, and takes it through its stages, going on where it stopped."""
 
-import hashlib
 import importlib.metadata
 import platform
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +11,13 @@ from crawler import __version__
 from crawler.domain_list import DomainList
 from crawler.engine import Engine, Feedback, Interruption
 from crawler.judging import judge
+from crawler.records import TABLES
 from crawler.settings import Settings, plain
 from crawler.stage import Stage, work_list
 from crawler.stages import HOSTS, PROBE, RESOLVE
 from crawler.storage import RunFolder, RunFolderError
-from crawler.work_lists import gather_certificates, list_domains, list_endpoints, list_hosts
+from crawler.verdicts.pkix import RootStore
+from crawler.work_lists import gather_certificates, list_domains, list_endpoints, list_hosts, shard_sizes
 
 FORMAT_VERSION = 1
 """Version of the run folder's layout and schemas."""
@@ -26,7 +26,17 @@ STAGES = (RESOLVE, HOSTS, PROBE)
 """The stages that ask the network, in order."""
 
 _WORK_LISTS = {HOSTS.name: list_hosts, PROBE.name: list_endpoints}
-_PACKAGES = ("cryptography", "dnspython", "duckdb", "pyarrow", "pyopenssl", "publicsuffixlist", "trio")
+_PACKAGES = (
+    "certifi",
+    "cryptography",
+    "dnspython",
+    "duckdb",
+    "pyarrow",
+    "pyopenssl",
+    "publicsuffixlist",
+    "trio",
+)
+_MANIFEST_ENTRIES = ("run_id", "list", "settings", "lab", "versions", "started_at", "finished_at")
 _FREE_TO_CHANGE = {"workers", "domains_in_flight", "sessions_in_flight", "root_store"}
 """Settings that do not change what is observed: a stopped run may go on with others."""
 
@@ -53,8 +63,6 @@ def prepare(
         _refuse_if_other(run, identity)
         return
     started_at = datetime.now(UTC)
-    run.write_rejected(domain_list.rejected)
-    list_domains(run, domain_list.domains, settings)
     manifest = {
         "format_version": FORMAT_VERSION,
         "run_id": f"{started_at:%Y%m%dT%H%M%SZ}-{domain_list.sha256[:8]}",
@@ -63,28 +71,41 @@ def prepare(
         "started_at": started_at.isoformat(timespec="seconds"),
         "finished_at": None,
     }
-    run.write_manifest(manifest)
+    with run.made_aside() as aside:
+        aside.write_rejected(domain_list.rejected)
+        list_domains(aside, domain_list.domains, settings)
+        aside.write_manifest(manifest)
 
 
 def _refuse_if_other(run: RunFolder, identity: dict[str, Any]) -> None:
     manifest = read_manifest(run)
     theirs, ours = manifest["settings"], identity["settings"]
+    version = manifest["versions"]["starttls-survey"]
     if manifest["list"]["sha256"] != identity["list"]["sha256"]:
         raise RunFolderError(f"{run.path}: holds a run of another list ({manifest['list']['name']})")
+    if version != __version__:
+        raise RunFolderError(f"{run.path}: holds a run of version {version}, not {__version__}")
     if manifest["lab"] != identity["lab"]:
-        raise RunFolderError(f"{run.path}: holds a run of another internet (lab: {manifest['lab']})")
+        raise RunFolderError(f"{run.path}: holds a run of another internet ({_named(manifest['lab'])})")
     for name in sorted(theirs.keys() | ours.keys()):
         if name not in _FREE_TO_CHANGE and theirs.get(name) != ours.get(name):
             was, is_now = theirs.get(name), ours.get(name)
             raise RunFolderError(f"{run.path}: holds a run with {name} = {was!r}, not {is_now!r}")
 
 
+def _named(lab: Mapping[str, Any] | None) -> str:
+    return "the real one" if lab is None else f"lab profile {lab['profile']}, seed {lab['seed']}"
+
+
 def read_manifest(run: RunFolder) -> dict[str, Any]:
     """Return run.json. Raises RunFolderError if there is none, or it is of another format version."""
     manifest = run.read_manifest()
-    if manifest.get("format_version") != FORMAT_VERSION:
-        version = manifest.get("format_version")
+    version = manifest.get("format_version")
+    if version != FORMAT_VERSION:
         raise RunFolderError(f"{run.path}: a run folder of format version {version}, not {FORMAT_VERSION}")
+    missing = [name for name in _MANIFEST_ENTRIES if name not in manifest]
+    if missing:
+        raise RunFolderError(f"{run.path}: run.json lacks {missing[0]}")
     return manifest
 
 
@@ -93,22 +114,29 @@ def _versions() -> dict[str, str]:
     return {"starttls-survey": __version__, "python": platform.python_version(), **versions}
 
 
+def record_start(run: RunFolder, settings: Settings) -> None:
+    """Write into the run folder what the run works with: trust anchors, and settings as the lab made them."""
+    if not run.root_store_path.exists():
+        adopt_root_store(run, settings.root_store)
+    run.write_manifest(read_manifest(run) | {"effective_settings": plain(settings)})
+
+
 def adopt_root_store(run: RunFolder, pem_file: str) -> None:
-    """Copy the trust anchors into the run folder, so that its verdicts can be made again from it alone."""
-    octets = Path(pem_file).read_bytes()
-    run.write_root_store(octets)
-    facts = {
-        "sha256": hashlib.sha256(octets).hexdigest(),
-        "source": Path(pem_file).name,
-        "anchors": len(re.findall(b"-----BEGIN CERTIFICATE-----", octets)),
-    }
-    run.write_manifest(read_manifest(run) | {"root_store": facts})
+    """Copy trust anchors into the run folder, so that its verdicts can be made again from it alone.
+
+    Raises RootStoreError for a file that holds none, RunFolderError without a run.
+    """
+    manifest = read_manifest(run)
+    store = RootStore.load(pem_file)
+    facts = {"sha256": store.sha256, "source": Path(pem_file).name, "anchors": store.size}
+    run.write_root_store(Path(pem_file).read_bytes())
+    run.write_manifest(manifest | {"root_store": facts})
 
 
 def observe(run: RunFolder, settings: Settings, engine: Engine, stages: tuple[Stage, ...] = STAGES) -> None:
     """Run stages that ask the network. What is done already is not done again.
 
-    Raises StoppedError when the user interrupts; RunFolderError for a stage whose predecessor is missing.
+    Raises StoppedError when the user interrupts.
     """
     for stage in stages:
         if not work_list(run, stage.name).exists():
@@ -117,9 +145,25 @@ def observe(run: RunFolder, settings: Settings, engine: Engine, stages: tuple[St
     gather_certificates(run)
 
 
+def is_complete(stage: Stage, run: RunFolder) -> bool:
+    """Tell whether every shard of a stage is done."""
+    if not work_list(run, stage.name).exists():
+        return False
+    return all(run.has_part(stage.tables[-1], shard) for shard in shard_sizes(run, stage.name))
+
+
 def finish(run: RunFolder, feedback: Feedback, interruption: Interruption) -> None:
-    """Judge what was observed, and write into run.json when the run was finished first."""
+    """Judge what was observed, and write into run.json when the run was finished first.
+
+    Raises RunFolderError for a run whose observations are not complete.
+    """
+    read_manifest(run)
+    for stage in STAGES:
+        if not is_complete(stage, run):
+            raise RunFolderError(f"{run.path}: stage {stage.name} is not complete")
     judge(run, str(run.root_store_path), feedback, interruption)
     manifest = read_manifest(run)
     if manifest["finished_at"] is None:
-        run.write_manifest(manifest | {"finished_at": datetime.now(UTC).isoformat(timespec="seconds")})
+        counts = {table: run.count(table) for table in TABLES}
+        finished_at = datetime.now(UTC).isoformat(timespec="seconds")
+        run.write_manifest(manifest | {"finished_at": finished_at, "counts": counts})

@@ -196,3 +196,23 @@ def test_a_programming_error_crashes_the_run_and_leaves_no_part(tmp_path: Path) 
     ):
         engine.run(stage(observe), run, SETTINGS)
     assert 1 not in run.shards("mx_hosts")
+
+
+def test_a_stage_without_rows_leaves_an_empty_part(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    empty = pa.table({"mx_host": pa.array([], pa.string()), "shard": pa.array([], pa.int64())})
+    write_parquet(work_list(run, "made_up"), empty)
+    with engine_for(Counts(), Interruption()) as engine:
+        engine.run(stage(observe_at_once), run, SETTINGS)
+    assert run.shards("mx_hosts") == [0]
+    assert hosts_in(run) == []
+
+
+def test_a_full_disk_is_said_as_the_system_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device", "part-000000.parquet")
+
+    monkeypatch.setattr(RunFolder, "write_part", fail)
+    run = run_with(tmp_path, rows=5, shard_size=5)
+    with engine_for(Counts(), Interruption()) as engine, pytest.raises(OSError, match="No space left"):
+        engine.run(stage(observe_at_once), run, SETTINGS)

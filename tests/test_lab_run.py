@@ -163,9 +163,7 @@ def test_a_finished_run_is_not_done_again(run: Path, folder: Path, command: tupl
 def test_a_run_of_another_seed_is_refused(run: Path, folder: Path, command: tuple[str, ...]) -> None:
     status, _, err = finished(*command, "--seed", "2", folder=folder)
     assert status == USAGE
-    assert err == (
-        f"starttls-survey: {run}: holds a run of another internet (lab: {{'profile': 'dotgov', 'seed': 1}})\n"
-    )
+    assert err == (f"starttls-survey: {run}: holds a run of another internet (lab profile dotgov, seed 1)\n")
 
 
 @pytest.fixture

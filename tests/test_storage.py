@@ -30,8 +30,6 @@ def test_parts_are_found_by_their_shard(tmp_path: Path) -> None:
     assert not run.has_part("certificates", 1)
     assert run.shards("certificates") == [12]
     assert run.count("certificates") == 0
-    run.clear_table("certificates")
-    assert run.shards("certificates") == []
 
 
 def test_a_folder_of_something_else_is_no_run_folder(tmp_path: Path) -> None:

@@ -2,16 +2,34 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+import certifi
 import pytest
 
 from crawler.domain_list import DomainList, ListedDomain, RejectedLine
+from crawler.engine import Interruption
 from crawler.outcomes import Rejection
 from crawler.settings import Settings, settings_from
 from crawler.stage import read_work
 from crawler.storage import RunFolder, RunFolderError
-from crawler.survey import adopt_root_store, prepare, read_manifest
+from crawler.survey import adopt_root_store, finish, prepare, read_manifest
+from crawler.verdicts.pkix import RootStoreError
+
+
+class NoFeedback:
+    """A Feedback that nobody looks at."""
+
+    def begin(self, stage: str, total: int, done: int) -> None:
+        pass
+
+    def advance(self, done: int, failures: Mapping[str, int]) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
 
 SETTINGS = Settings(hello_name="scan.example", resolver="127.0.0.1:53")
 LIST = DomainList(
@@ -52,7 +70,7 @@ def test_another_list_other_settings_or_another_internet_are_refused(run: RunFol
     with pytest.raises(RunFolderError, match="a run with seed = 1, not 2"):
         prepare(run, LIST, dataclasses.replace(SETTINGS, seed=2), None)
     with pytest.raises(RunFolderError, match="a run of another internet"):
-        prepare(run, LIST, SETTINGS, {"profile": "dotgov", "seed": 1})
+        prepare(run, LIST, SETTINGS, {"profile": "dotgov", "profile_sha256": "ef" * 32, "seed": 1})
 
 
 def test_a_run_folder_of_another_format_is_refused(run: RunFolder) -> None:
@@ -63,9 +81,48 @@ def test_a_run_folder_of_another_format_is_refused(run: RunFolder) -> None:
 
 
 def test_the_root_store_is_kept_in_the_run_folder(run: RunFolder, tmp_path: Path) -> None:
-    pem = tmp_path / "roots.pem"
-    pem.write_text("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n" * 2)
-    adopt_root_store(run, str(pem))
-    assert run.root_store_path.read_bytes() == pem.read_bytes()
-    assert read_manifest(run)["root_store"]["anchors"] == 2
-    assert read_manifest(run)["root_store"]["source"] == "roots.pem"
+    adopt_root_store(run, certifi.where())
+    assert run.root_store_path.read_bytes() == Path(certifi.where()).read_bytes()
+    facts = read_manifest(run)["root_store"]
+    assert facts["source"] == "cacert.pem"
+    assert facts["anchors"] > 100
+
+
+def test_a_root_store_that_holds_none_changes_nothing(run: RunFolder, tmp_path: Path) -> None:
+    adopt_root_store(run, certifi.where())
+    before = (run.root_store_path.read_bytes(), run.manifest_path.read_bytes())
+    junk = tmp_path / "junk.pem"
+    junk.write_text("root:x:0:0\n")
+    for path in (junk, tmp_path / "none.pem", tmp_path):
+        with pytest.raises(RootStoreError, match=path.name):
+            adopt_root_store(run, str(path))
+    assert (run.root_store_path.read_bytes(), run.manifest_path.read_bytes()) == before
+
+
+def test_a_run_folder_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("crawler.survey.list_domains", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(RunFolder(tmp_path / "run"), LIST, SETTINGS, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_incomplete_run_is_not_judged(run: RunFolder) -> None:
+    adopt_root_store(run, certifi.where())
+    with pytest.raises(RunFolderError, match="stage resolve is not complete"):
+        finish(run, NoFeedback(), Interruption())
+
+
+def test_a_run_is_locked_by_one_process(run: RunFolder) -> None:
+    with run.lock(), pytest.raises(RunFolderError, match="another process"), RunFolder(run.path).lock():
+        pass
+
+
+def test_a_manifest_without_its_entries_is_named(run: RunFolder) -> None:
+    manifest = read_manifest(run)
+    del manifest["settings"]
+    run.write_manifest(manifest)
+    with pytest.raises(RunFolderError, match=r"run\.json lacks settings"):
+        read_manifest(run)
