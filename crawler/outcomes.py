@@ -55,6 +55,14 @@ class LookupStatus(Vocabulary):
     MALFORMED = "malformed", "a reply came that could not be read"
     UNREACHABLE = "unreachable", "the resolver's address refused or could not be reached"
 
+    @property
+    def have_records(self) -> bool | None:
+        """Whether there are records of the type: yes, provably not, or (None) not known."""
+        if self is LookupStatus.NOERROR:
+            return True
+        absences = (LookupStatus.NODATA, LookupStatus.NXDOMAIN, LookupStatus.NAME_TOO_LONG)
+        return False if self in absences else None
+
 
 class DnssecStatus(Vocabulary):
     """Security status of one RRset or denial by itself (RFC 4033 s5)."""

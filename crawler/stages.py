@@ -17,13 +17,6 @@ from crawler.records import Domain, Lookup, MxHost, TxtLookup
 from crawler.settings import Settings
 from crawler.stage import Observation, Row, Stage
 
-_NO_FAILURES = {
-    LookupStatus.NOERROR,
-    LookupStatus.NODATA,
-    LookupStatus.NXDOMAIN,
-    LookupStatus.NAME_TOO_LONG,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -83,7 +76,7 @@ def _looks_like_sts(lookup: TxtLookup | None) -> bool:
 
 
 def _failed(*lookups: Lookup) -> str | None:
-    return next((lookup.status for lookup in lookups if lookup.status not in _NO_FAILURES), None)
+    return next((lookup.status for lookup in lookups if lookup.status.have_records is None), None)
 
 
 RESOLVE = Stage(

@@ -9,7 +9,7 @@ import h11
 import trio
 
 from crawler import __version__
-from crawler.outcomes import Failure, FetchStage, LookupStatus
+from crawler.outcomes import Failure, FetchStage
 from crawler.probes.failures import PEER_ERRORS, StageFailed, name_failure
 from crawler.probes.reach import Connect, may_contact, open_tcp
 from crawler.probes.resolver import Resolver
@@ -140,8 +140,7 @@ def _usable_addresses(a: AddressLookup, aaaa: AddressLookup, settings: Settings)
     """Return the addresses to try, in order. Raises StageFailed if there are none."""
     addresses = [*a.addresses, *aaaa.addresses]
     if not addresses:
-        denials = {LookupStatus.NODATA, LookupStatus.NXDOMAIN}
-        is_denied = a.status in denials and aaaa.status in denials
+        is_denied = a.status.have_records is False and aaaa.status.have_records is False
         raise StageFailed(Failure.NO_ADDRESS if is_denied else Failure.LOOKUP_FAILED)
     usable = [address for address in addresses if may_contact(address, settings)]
     if not usable:
