@@ -161,6 +161,7 @@ def certificate_truth(order_id: str, order: CertificateOrder) -> Row:
         "dns_names": list(order.dns_names),
         "common_names": [order.common_name],
         "key_type": "ec" if order.key == "ecdsa" else "rsa",
+        "key_bits": 256 if order.key == "ecdsa" else 2048,
         "is_ca": False,
         "self_signed": order.issuer == "self",
     }
