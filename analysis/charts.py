@@ -110,7 +110,7 @@ def _cut(label: str) -> str:
 
 
 def _scale_end(bars: Sequence[Bar]) -> float:
-    largest = max(bar.share if bar.high is None else bar.high for bar in bars)
+    largest = max(max(bar.share, bar.high or 0) for bar in bars)
     return next((end for end in _SCALE_ENDS if 0 < largest <= end), 1.0)
 
 

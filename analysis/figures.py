@@ -4,12 +4,15 @@ import csv
 import dataclasses
 import glob
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+
+from analysis.whole_file import whole_file
 
 SQL_FOLDER = Path(__file__).parent
 _TABLES = (
@@ -21,11 +24,29 @@ _TABLES = (
     "session_verdicts",
     "domain_verdicts",
 )
-_MEASURES = ("stratum", "numerator", "denominator", "unit", "estimate", "low", "high", "interval")
+_AMOUNTS = ("numerator", "denominator", "unknown", "never")
+_MEASURES = ("stratum", *_AMOUNTS, "unit", "estimate", "low", "high", "interval")
+_RUN_ENTRIES: dict[str, type] = {
+    "run_id": str,
+    "started_at": str,
+    "finished_at": str,
+    "settings": dict,
+    "versions": dict,
+    "list": dict,
+    "list.name": str,
+    "list.sha256": str,
+    "list.listed": int,
+    "list.rejected": int,
+    "root_store": dict,
+    "root_store.sha256": str,
+    "root_store.source": str,
+    "root_store.anchors": int,
+}
+_LAB_ENTRIES: dict[str, type] = {"lab": dict, "lab.profile": str, "lab.seed": int}
 
 
 class RunFolderError(ValueError):
-    """A folder that is no complete run folder; the message names what is missing."""
+    """A folder that is no complete run folder; the message says in one line what is wrong, and where."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +57,10 @@ class FigureRow:
     stratum: str
     numerator: int
     denominator: int
+    unknown: int
+    """Of the unit's population: no answer is known, and it may be either. Widens the bounds."""
+    never: int
+    """Of the unit's population: nobody could be asked, and it cannot be a yes. Lowers both bounds."""
     unit: str
     estimate: float | None
     """numerator / denominator; None, and no bounds, when the denominator is 0."""
@@ -70,14 +95,34 @@ def figure_sql(figure: str) -> str:
 
 
 def read_run(run_folder: Path) -> dict[str, Any]:
-    """Return run.json. Raises RunFolderError if it is missing or cannot be read."""
+    """Return run.json of a finished run; `lab` is None unless the run surveyed the lab.
+
+    Raises RunFolderError if it cannot be read, lacks an entry, or says that the run is not finished.
+    """
     try:
-        content = json.loads((run_folder / "run.json").read_text(encoding="utf-8"))
+        document = json.loads((run_folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{run_folder}: no readable run.json: {error}") from None
-    if not isinstance(content, dict):
+    if not isinstance(document, dict):
         raise RunFolderError(f"{run_folder}: run.json is no object")
+    if document.get("finished_at") is None:
+        raise RunFolderError(f"{run_folder}: the run is not finished")
+    content: dict[str, Any] = {"lab": None} | document
+    for entry, kind in (_RUN_ENTRIES | (_LAB_ENTRIES if content["lab"] is not None else {})).items():
+        if not isinstance(_entry(content, entry), kind):
+            raise RunFolderError(f"{run_folder}: run.json has no {entry}, or not as {kind.__name__}")
+    for entry in ("started_at", "finished_at"):
+        try:
+            datetime.fromisoformat(content[entry])
+        except ValueError:
+            raise RunFolderError(f"{run_folder}: {entry} in run.json is no time") from None
     return content
+
+
+def _entry(content: dict[str, Any], path: str) -> object:
+    """Return what stands at a path such as "list.name"; the parents were looked at before."""
+    parent, _, name = path.rpartition(".")
+    return (content[parent] if parent else content).get(name)
 
 
 def compute_figures(run_folder: Path) -> list[FigureRow]:
@@ -85,8 +130,9 @@ def compute_figures(run_folder: Path) -> list[FigureRow]:
 
     The same run folder gives the same octets. Raises RunFolderError for an incomplete run folder.
     """
-    with _connect(run_folder) as connection:
-        rows = list(_figure_rows(connection, read_run(run_folder)))
+    run = read_run(run_folder)
+    with _connect(run_folder, run) as connection:
+        rows = list(_figure_rows(connection, run))
     folder = run_folder / "figures"
     folder.mkdir(exist_ok=True)
     for figure in figure_names():
@@ -94,10 +140,14 @@ def compute_figures(run_folder: Path) -> list[FigureRow]:
     return rows
 
 
-def run_checks(run_folder: Path) -> list[Violation]:
-    """Return every violation of checks/*.sql: none for a sound run. Raises RunFolderError."""
-    with _connect(run_folder) as connection:
-        _load_figure_rows(connection, _figure_rows(connection, read_run(run_folder)))
+def run_checks(run_folder: Path, rows: Sequence[FigureRow] | None = None) -> list[Violation]:
+    """Return every violation of checks/*.sql: none for a sound run.
+
+    Without rows, the figures that are checked are computed first. Raises RunFolderError.
+    """
+    run = read_run(run_folder)
+    with _connect(run_folder, run) as connection:
+        _load_figure_rows(connection, list(_figure_rows(connection, run)) if rows is None else rows)
         return [
             Violation(path.stem, str(subject), str(violation))
             for path in sorted((SQL_FOLDER / "checks").glob("*.sql"))
@@ -106,8 +156,8 @@ def run_checks(run_folder: Path) -> list[Violation]:
 
 
 def write_csv(path: Path, rows: Iterable[FigureRow]) -> None:
-    """Write figure rows as CSV (RFC 4180, but LF line ends); an unknown number is an empty field."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+    """Write figure rows as CSV (RFC 4180, but LF line ends), whole or not at all; None is an empty field."""
+    with whole_file(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in rows:
@@ -115,7 +165,7 @@ def write_csv(path: Path, rows: Iterable[FigureRow]) -> None:
 
 
 @contextmanager
-def _connect(run_folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def _connect(run_folder: Path, run: dict[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database in memory that has the run's tables and populations."""
     for table in _TABLES:
         if next((run_folder / table).glob("*.parquet"), None) is None:
@@ -125,13 +175,24 @@ def _connect(run_folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
-    with duckdb.connect(":memory:", config=settings) as connection:
+    variables = {
         # The path becomes part of a pattern in SQL, so its own brackets and stars must not act as one.
-        connection.execute("SET VARIABLE run_folder = $1", [glob.escape(str(run_folder))])
-        connection.execute("SET VARIABLE listed = $1", [read_run(run_folder)["list"]["listed"]])
-        for script in ("populations.sql", "domains.sql"):
-            connection.execute((SQL_FOLDER / script).read_text(encoding="utf-8"))
-        yield connection
+        "run_folder": glob.escape(str(run_folder)),
+        "listed": run["list"]["listed"],
+        "root_store": run["root_store"]["sha256"],
+    }
+    with duckdb.connect(":memory:", config=settings) as connection:
+        for name, value in variables.items():
+            connection.execute(f"SET VARIABLE {name} = $1", [value])
+        # The one border where DuckDB's errors become ours: a part file is read only as far as a query
+        # needs it, so a broken one may show in any of them.
+        try:
+            for script in ("populations.sql", "domains.sql"):
+                connection.execute((SQL_FOLDER / script).read_text(encoding="utf-8"))
+            yield connection
+        except duckdb.Error as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise RunFolderError(f"{run_folder}: the tables cannot be read: {reason}") from error
 
 
 def _figure_rows(connection: duckdb.DuckDBPyConnection, run: dict[str, Any]) -> Iterator[FigureRow]:
@@ -141,15 +202,15 @@ def _figure_rows(connection: duckdb.DuckDBPyConnection, run: dict[str, Any]) -> 
         assert sorted(columns) == sorted(_MEASURES), (figure, columns)
         for values in cursor.fetchall():
             measures = dict(zip(columns, values, strict=True))
-            measures |= {key: int(measures[key]) for key in ("numerator", "denominator")}
+            measures |= {key: int(measures[key]) for key in _AMOUNTS}
             yield FigureRow(figure=figure, run=run["run_id"], list=run["list"]["name"], **measures)
 
 
-def _load_figure_rows(connection: duckdb.DuckDBPyConnection, rows: Iterable[FigureRow]) -> None:
+def _load_figure_rows(connection: duckdb.DuckDBPyConnection, rows: Sequence[FigureRow]) -> None:
     values = [tuple(getattr(row, column) for column in COLUMNS) for row in rows]
     connection.execute(
         """CREATE TABLE figure_rows (figure VARCHAR, stratum VARCHAR, numerator HUGEINT, denominator HUGEINT,
-           unit VARCHAR, estimate DOUBLE, low DOUBLE, high DOUBLE, "interval" VARCHAR, run VARCHAR,
-           list VARCHAR)"""
+           unknown HUGEINT, never HUGEINT, unit VARCHAR, estimate DOUBLE, low DOUBLE, high DOUBLE,
+           "interval" VARCHAR, run VARCHAR, list VARCHAR)"""
     )
-    connection.executemany("INSERT INTO figure_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    connection.executemany("INSERT INTO figure_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)

@@ -12,27 +12,35 @@ CREATE VIEW certificates AS FROM read_parquet(getvariable('run_folder') || '/cer
 CREATE VIEW session_verdicts AS FROM read_parquet(getvariable('run_folder') || '/session_verdicts/*.parquet');
 CREATE VIEW domain_verdicts AS FROM read_parquet(getvariable('run_folder') || '/domain_verdicts/*.parquet');
 
--- A share with the bounds that non-response leaves: estimate = yes of the known; low = every unknown is a
--- no, high = every unknown is a yes. No estimate without a denominator.
+-- A share with the bounds that non-response leaves. yes, no: the answers that are known. unknown: gave no
+-- answer, and may be either. never: cannot be a yes, by what is known of it, and was not asked either.
+-- estimate = yes of the known. low, high = the share of all four together, every unknown a no or every unknown
+-- a yes; where some are "never", high may lie below the estimate. No estimate without a denominator.
 CREATE MACRO share(numerator, denominator) AS
     CASE WHEN denominator > 0 THEN numerator::DOUBLE / denominator::DOUBLE END;
-CREATE MACRO census(yes, "no", unknown) AS struct_pack(
+CREATE MACRO census(yes, "no", unknown, never := 0) AS struct_pack(
     numerator := yes,
     denominator := yes + "no",
+    unknown := unknown,
+    never := never,
     estimate := share(yes, yes + "no"),
-    low := CASE WHEN yes + "no" > 0 THEN share(yes, yes + "no" + unknown) END,
-    high := CASE WHEN yes + "no" > 0 THEN share(yes + unknown, yes + "no" + unknown) END,
+    low := CASE WHEN yes + "no" > 0 THEN share(yes, yes + "no" + unknown + never) END,
+    high := CASE WHEN yes + "no" > 0 THEN share(yes + unknown, yes + "no" + unknown + never) END,
     "interval" := 'nonresponse'
 );
--- The same over a column of true (yes), false (no) and null (not known).
-CREATE MACRO census_of(answer) AS census(
-    count(*) FILTER (answer), count(*) FILTER (NOT answer), count(*) FILTER (answer IS NULL)
+-- The same over a column of true (yes), false (no) and null: not known if it may be a yes, else never.
+CREATE MACRO census_of(answer, may_be := true) AS census(
+    count(*) FILTER (answer), count(*) FILTER (NOT answer),
+    count(*) FILTER (answer IS NULL AND may_be), never := count(*) FILTER (answer IS NULL AND NOT may_be)
 );
 -- Three-valued "and", "or" over a column: an unknown decides nothing, and is not passed over either.
 CREATE MACRO every_one(answer) AS
     CASE WHEN bool_or(NOT answer) THEN false WHEN bool_or(answer IS NULL) THEN NULL ELSE bool_and(answer) END;
 CREATE MACRO any_one(answer) AS
     CASE WHEN bool_or(answer) THEN true WHEN bool_or(answer IS NULL) THEN NULL ELSE bool_or(answer) END;
+
+-- A lookup that was answered: without a record in it, there provably is none. A failure proves nothing.
+CREATE MACRO was_answered(status) AS status IN ('noerror', 'nodata', 'nxdomain', 'name_too_long');
 
 -- D0, listed: every distinct domain of the list. Lines that are no domain name never became a row; they
 -- stand in rejected.csv.
@@ -55,10 +63,12 @@ WHERE mx_kind IN ('explicit', 'null_mx_with_others')
    OR (mx_kind = 'no_mx' AND len(mx_hosts.a.addresses) + len(mx_hosts.aaaa.addresses) > 0);
 
 -- The usable exchanges of each mail-capable domain, each once with its lowest preference.
+--   out: the exchange "."        no host at all; beside other records it decides nothing (RFC 7505)
 --   out: unusable exchanges      no mail host has such a name; they still decide which preference is lowest
 CREATE TABLE domain_hosts AS
 WITH records AS (
-    SELECT domain, unnest(mx.records, recursive := true) FROM D2 WHERE mx_stratum = 'explicit MX'
+    FROM (SELECT domain, unnest(mx.records, recursive := true) FROM D2 WHERE mx_stratum = 'explicit MX')
+    WHERE exchange <> '.'
 ),
 best AS (SELECT domain, min(preference) AS preference FROM records GROUP BY domain)
 SELECT records.domain, exchange AS mx_host, min(records.preference) = min(best.preference) AS is_primary
@@ -89,5 +99,4 @@ SELECT mx_host, len(a.addresses) + len(aaaa.addresses) AS addresses
 FROM mx_hosts
 WHERE mx_host IN (SELECT mx_host FROM domain_hosts)
   AND (len(a.addresses) + len(aaaa.addresses) > 0
-       OR a.status NOT IN ('noerror', 'nodata', 'nxdomain')
-       OR aaaa.status NOT IN ('noerror', 'nodata', 'nxdomain'));
+       OR NOT (was_answered(a.status) AND was_answered(aaaa.status)));

@@ -16,6 +16,7 @@ from analysis.charts import bar_chart, column_chart, own_bars, published_bars
 from analysis.figures import FigureRow, compute_figures, figure_sql, read_run
 from analysis.literature import LITERATURE, Anchor, read_literature
 from analysis.sections import HEADLINE, SECTIONS, Section, key_row, sentence
+from analysis.whole_file import whole_file
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _PATH_SETTINGS = {"root_store"}
@@ -46,9 +47,10 @@ class Chapter:
 def render_report(
     run_folder: Path, rows: Sequence[FigureRow] | None = None, literature: Path = LITERATURE
 ) -> Path:
-    """Write RUN/report.html and return its path; without rows, the figures are computed (and written) first.
+    """Write RUN/report.html, whole or not at all, and return its path.
 
-    Raises RunFolderError for an incomplete run folder.
+    Without rows, the figures are computed (and written) first. Raises RunFolderError for a run folder that is
+    incomplete.
     """
     run = read_run(run_folder)
     rows = compute_figures(run_folder) if rows is None else rows
@@ -56,13 +58,14 @@ def render_report(
         _environment().get_template("report.html.j2").render(_context(run, rows, read_literature(literature)))
     )
     path = run_folder / "report.html"
-    path.write_text(page, encoding="utf-8", newline="\n")
+    with whole_file(path) as file:
+        file.write(page)
     return path
 
 
 def headlines(rows: Sequence[FigureRow]) -> list[str]:
     """Return lines for the terminal: the headline as a sentence, then each figure in brief."""
-    lines = [_headline_sentence(row) for row in _of_figure(rows, HEADLINE)[:1] if row.denominator]
+    lines = [_headline_sentence(row, rows) for row in _of_figure(rows, HEADLINE)[:1] if row.denominator]
     for section in SECTIONS:
         row = key_row(section, _of_figure(rows, section.figure))
         if row is None:
@@ -77,11 +80,23 @@ def headlines(rows: Sequence[FigureRow]) -> list[str]:
     return lines
 
 
-def _headline_sentence(row: FigureRow) -> str:
+def _headline_sentence(row: FigureRow, rows: Sequence[FigureRow]) -> str:
+    undetermined = _reachable(rows) - row.denominator
     return _for_terminal(
-        f"{shares.share_text(row)} of reachable mail domains have STARTTLS at every reachable primary MX "
-        f"host: {shares.count_text(row)} (bounds over all mail-capable domains: {shares.bounds_text(row)})"
+        f"{shares.share_text(row)} of the reachable mail domains whose answer is known have STARTTLS at "
+        f"every reachable primary MX host: {shares.count_text(row)}"
+        + (f", and {shares.count(undetermined)} more whose answer is not known" if undetermined else "")
+        + (
+            f" (bounds over all mail-capable domains: {bounds})"
+            if (bounds := shares.bounds_text(row))
+            else ""
+        )
     )
+
+
+def _reachable(rows: Sequence[FigureRow]) -> int:
+    """Return the number of domains in D3."""
+    return next(row.denominator for row in rows if row.stratum == "D3 determined")
 
 
 def _for_terminal(line: str) -> str:
@@ -104,6 +119,7 @@ def _environment() -> Environment:
         "numerator": shares.numerator_text,
         "denominator": shares.denominator_text,
         "amounts": shares.count_text,
+        "unknown": shares.unknown_text,
         "unit": shares.unit_text,
         "count": shares.count,
         "published": _published_text,
@@ -126,6 +142,7 @@ def _context(run: Mapping[str, Any], rows: Sequence[FigureRow], anchors: Sequenc
             key: value for key, value in sorted(run["settings"].items()) if key not in _PATH_SETTINGS
         },
         "headline": headline,
+        "undetermined": _reachable(rows) - headline.denominator,
         "headline_chart": Markup(chart),  # noqa: S704 - drawn by us; every text in it is escaped
         "headline_anchors": beside,
         "chapters": chapters,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from analysis.figures import FigureRow
 from analysis.shares import count_text, share_text
 
-_DOMAINS = "reachable mail domain (D3)"
+_DOMAINS = "reachable mail domain, determined (of D3)"
 _HOSTS = "MX host with TLS"
 
 
@@ -33,23 +33,24 @@ SECTIONS: tuple[Section, ...] = (
         "STARTTLS by domain",
         "all",
         _DOMAINS,
-        "At {share} of the reachable mail domains ({count}), every reachable primary MX host completes "
-        "a TLS handshake after STARTTLS.",
+        "At {share} of the reachable mail domains whose answer is known ({count}), every reachable primary "
+        "MX host completes a TLS handshake after STARTTLS.",
         "This is the headline, apart for domains with MX records and domains that are their own mail host.",
     ),
     Section(
         "starttls_by_domain_rule",
         "What the rule changes",
         "any reachable MX host",
-        _DOMAINS,
+        "reachable mail domain, determined by all three rules (of D3)",
         "If one MX host with STARTTLS were enough, the share would be {share} ({count}).",
-        "Surveys disagree on the rule, so all three are printed.",
+        "Surveys disagree on the rule, so all three are printed, over the domains that all three can judge. "
+        "The others are left out, so the first row is not quite the headline.",
     ),
     Section(
         "starttls_by_host",
         "STARTTLS by MX host",
         "TLS handshake completed",
-        "MX host (H)",
+        "MX host, determined (of H)",
         "{share} of the MX hosts that answered ({count}) complete a TLS handshake at every answering "
         "address.",
         "Each host counts once, however many domains name it. An offer is not yet TLS: three facts, apart.",
@@ -58,7 +59,7 @@ SECTIONS: tuple[Section, ...] = (
         "starttls_weighted",
         "Other weights",
         "provider-capped",
-        "weight of reachable mail domains (D3), in 10^-12",
+        "weight of reachable mail domains, determined (of D3), in 10^-12",
         "With no provider weighing more than one in a hundred domains, the headline would be {share}.",
         "Weights change what the share is a share of; none of them makes it a share of messages.",
         is_one_panel=True,
@@ -68,17 +69,18 @@ SECTIONS: tuple[Section, ...] = (
         "Who did not answer",
         "any class",
         "mail-capable domain (D2)",
-        "For {share} of the mail-capable domains ({count}) the headline is not determined.",
+        "From {share} of the mail-capable domains ({count}) came no answer to the headline's question.",
         "They are never counted as a no: they are the width of the bounds everywhere else. Classes are named "
-        "after how far the conversation got and what ended it.",
+        "after how far the conversation got and what ended it. Domains that are not deliverable stand beside "
+        "them: no primary MX host of theirs has a usable name and an address, so there was nobody to ask.",
     ),
     Section(
         "certificate_ladder",
         "Certificates, step by step",
         "+ name of the MX host",
         _DOMAINS,
-        "{share} of the reachable mail domains ({count}) have primary MX hosts whose certificates have a "
-        "path to the root store, are valid in time and name the MX host.",
+        "{share} of the reachable mail domains whose answer is known ({count}) have primary MX hosts whose "
+        "certificates have a path to the root store, are valid in time and name the MX host.",
         "A sender that does not authenticate does not look at any of this: it encrypts all the same.",
     ),
     Section(
@@ -160,7 +162,7 @@ SECTIONS: tuple[Section, ...] = (
         "mta_sts_record",
         "MTA-STS records",
         "valid record",
-        "mail-capable domain (D2)",
+        "mail-capable domain (D2), lookup answered",
         "{share} of the mail-capable domains ({count}) publish one valid MTA-STS record.",
     ),
     Section(
@@ -175,14 +177,14 @@ SECTIONS: tuple[Section, ...] = (
         "tlsrpt",
         "TLS reporting",
         "valid record",
-        "mail-capable domain (D2)",
+        "mail-capable domain (D2), lookup answered",
         "{share} of the mail-capable domains ({count}) ask for TLS reports with one valid record.",
     ),
     Section(
         "requiretls",
         "REQUIRETLS",
         "REQUIRETLS",
-        "MX host (H)",
+        "MX host, determined (of H)",
         "{share} of the MX hosts that answered ({count}) list REQUIRETLS inside TLS.",
     ),
     Section(
@@ -191,7 +193,9 @@ SECTIONS: tuple[Section, ...] = (
         "effective number of providers",
         "number of providers",
         "The mail-capable domains are as concentrated as if {share} providers of equal size served them.",
-        "Domains of one provider share its configuration: a change at one of them moves every figure above.",
+        "A provider is the registrable domain of the MX host name, by the ICANN section of the public suffix "
+        "list. Domains of one provider share its configuration: a change at one of them moves every figure "
+        "above.",
     ),
 )
 """The figures in the order of the report."""

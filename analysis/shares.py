@@ -56,11 +56,16 @@ def share_text(row: FigureRow) -> str:
 
 
 def bounds_text(row: FigureRow) -> str:
-    """Return the bounds of a row, with the decimals of its estimate; empty if there are none to tell."""
-    if row.estimate is None or row.low is None or row.high is None or row.low == row.high:
+    """Return the bounds of a row, with the decimals of its estimate; empty if there are none to tell.
+
+    One share in place of two where all is known, but some are never a yes.
+    """
+    if row.estimate is None or row.low is None or row.high is None or not (row.unknown or row.never):
         return ""
     digits = decimals(row.estimate, row.low, row.high, row.denominator)
     low, high = _percent(row.low, digits), _percent(row.high, digits)
+    if low == high:
+        return high
     return f"{low.removesuffix(NARROW_SPACE + '%')} to {high}"
 
 
@@ -77,6 +82,12 @@ def numerator_text(row: FigureRow) -> str:
 def denominator_text(row: FigureRow) -> str:
     """Return the denominator as text, as the numerator."""
     return _amount(row.denominator, row.unit)
+
+
+def unknown_text(row: FigureRow) -> str:
+    """Return how much is not known as text, as the numerator; with those that are never a yes, if any."""
+    never = f" + {_amount(row.never, row.unit)} never" if row.never else ""
+    return _amount(row.unknown, row.unit) + never
 
 
 def unit_text(row: FigureRow) -> str:

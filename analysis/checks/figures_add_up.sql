@@ -1,11 +1,41 @@
--- No figure row has a numerator above its denominator, an estimate outside its bounds, or a share of nothing.
+-- The numbers of every figure row fit together: a share is its numerator by its denominator, and its bounds are
+-- what the unknown make of it. Known, unknown and never together are the population that the unit names.
 -- The effective number of providers is the one figure that is no share.
+WITH wholes AS (
+    FROM (VALUES
+        ('listed domain (D0)', (SELECT count(*) FROM D0)),
+        ('listed domain (D0), lookup answered', (SELECT count(*) FROM D0)),
+        ('listed domain with a valid record, policy known',
+         (SELECT count(*) FROM domain_verdicts WHERE sts_record = 'valid')),
+        ('resolvable domain (D1)', (SELECT count(*) FROM D1)),
+        ('mail-capable domain (D2)', (SELECT count(*) FROM D2)),
+        ('mail-capable domain (D2), lookup answered', (SELECT count(*) FROM D2)),
+        ('mail-capable domain (D2), status known', (SELECT count(*) FROM D2)),
+        ('reachable mail domain (D3)', (SELECT count(*) FROM D3)),
+        ('reachable mail domain, determined (of D3)', (SELECT count(*) FROM D2)),
+        ('reachable mail domain, determined by all three rules (of D3)', (SELECT count(*) FROM D2)),
+        ('MX host', (SELECT count(*) FROM mail_hosts)),
+        ('MX host, determined (of H)', (SELECT count(*) FROM mail_hosts)),
+        ('MX host with TLS', (SELECT count(*) FROM host_answers WHERE supports IS NOT false)),
+        ('reached MX host (H)', (SELECT count(*) FROM H)),
+        ('MX host address', (SELECT count(*) FROM address_answers))
+    ) AS named (unit, whole)
+),
+rows AS (
+    SELECT *, denominator + unknown + never AS "all", stratum = 'effective number of providers' AS is_index,
+           CASE WHEN figure = 'starttls_by_domain' AND stratum <> 'all'
+                THEN (SELECT count(*) FROM D2 WHERE mx_stratum = stratum) ELSE whole END AS population
+    FROM figure_rows LEFT JOIN wholes USING (unit)
+)
 SELECT figure || ': ' || stratum || ' (' || unit || ')' AS subject,
-       numerator || ' of ' || denominator || ', bounds ' || coalesce(low || '..' || high, 'none') AS violation
-FROM figure_rows
-WHERE numerator < 0
-   OR (numerator > denominator AND stratum <> 'effective number of providers')
-   OR (denominator = 0) <> (estimate IS NULL)
-   OR estimate < low OR estimate > high OR low < 0
-   OR (high > 1 AND stratum <> 'effective number of providers')
+       numerator || ' of ' || denominator || ', ' || unknown || ' unknown, ' || never || ' never, bounds '
+       || coalesce(low || '..' || high, 'none') || coalesce(', of a population of ' || population, '')
+       AS violation
+FROM rows
+WHERE least(numerator, denominator, unknown, never) < 0
+   OR (numerator > denominator AND NOT is_index)
+   OR estimate IS DISTINCT FROM share(numerator, denominator)
+   OR low IS DISTINCT FROM CASE WHEN denominator > 0 THEN share(numerator, "all") END
+   OR high IS DISTINCT FROM CASE WHEN denominator > 0 THEN share(numerator + unknown, "all") END
+   OR "all" <> population
 ORDER BY ALL;

@@ -1,16 +1,13 @@
 -- How long the certificates of MX hosts still had to live when they were seen. Unit: pair of MX host (with
 -- TLS) and server certificate; the time is that of the first session that showed it. A class of "up to 30
--- days" holds more than 7 and at most 30 days. Facts about the certificates seen: no bounds.
-WITH leaves AS (
-    SELECT mx_host, tls.chain[1] AS sha256, min(epoch_us(time_used)) AS seen_us
-    FROM tls_addresses WHERE len(tls.chain) > 0 GROUP BY mx_host, sha256
-),
-days AS (
-    SELECT (epoch_us(not_after) - seen_us) / 86400000000 AS days, parse_failure
+-- days" holds more than 7 and at most 30 days. unparsable = the end of validity cannot be read, whatever else
+-- of the certificate can. Facts about the certificates seen: no bounds.
+WITH days AS (
+    SELECT (epoch_us(not_after) - seen_us) / 86400000000 AS days
     FROM leaves JOIN certificates USING (sha256)
 ),
 classes AS (
-    SELECT CASE WHEN parse_failure IS NOT NULL OR days IS NULL THEN 9
+    SELECT CASE WHEN days IS NULL THEN 9
                 WHEN days < -365 THEN 1 WHEN days < 0 THEN 2 WHEN days <= 7 THEN 3 WHEN days <= 30 THEN 4
                 WHEN days <= 90 THEN 5 WHEN days <= 365 THEN 6 WHEN days <= 3650 THEN 7 ELSE 8 END AS place
     FROM days

@@ -2,13 +2,10 @@
 -- a host that sends one certificate at all its addresses counts once. Facts about the certificates seen: no
 -- bounds. Issuer = organisation of the issuer's name, else the whole name, cut to 60 characters; nothing is
 -- verified here, anybody can write any name. Certificates signed with their own key stand apart. Ten issuers
--- by name.
-WITH leaves AS (
-    SELECT DISTINCT mx_host, tls.chain[1] AS sha256 FROM tls_addresses WHERE len(tls.chain) > 0
-),
-named AS (
-    SELECT CASE WHEN parse_failure IS NOT NULL THEN 'unparsable'
-                WHEN self_signed THEN 'self-signed'
+-- by name. unparsable = the issuer cannot be read, whatever else of the certificate can.
+WITH named AS (
+    SELECT CASE WHEN self_signed THEN 'self-signed'
+                WHEN issuer IS NULL THEN 'unparsable'
                 ELSE 'issuer: ' || left(coalesce(
                     nullif(regexp_extract(issuer, '(?:^|[,+])O=((?:\\.|[^,+\\])+)', 1), ''),
                     nullif(issuer, ''),

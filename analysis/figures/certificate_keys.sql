@@ -1,11 +1,8 @@
 -- Key types and sizes of the certificates that MX hosts send. Unit: pair of MX host (with TLS) and server
 -- certificate. Facts about the certificates seen: no bounds. The twelve commonest, then the rest together.
-WITH leaves AS (
-    SELECT DISTINCT mx_host, tls.chain[1] AS sha256 FROM tls_addresses WHERE len(tls.chain) > 0
-),
-keys AS (
-    SELECT CASE WHEN parse_failure IS NOT NULL THEN 'unparsable'
-                ELSE coalesce(key_type, 'other') || coalesce(' ' || key_bits, '') END AS "key"
+-- unparsable = the key cannot be read, whatever else of the certificate can.
+WITH keys AS (
+    SELECT coalesce(key_type || coalesce(' ' || key_bits, ''), 'unparsable') AS "key"
     FROM leaves JOIN certificates USING (sha256)
 ),
 ranked AS (

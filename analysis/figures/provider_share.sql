@@ -1,5 +1,6 @@
 -- Concentration of mail domains on providers. Unit: mail-capable domain (D2), explicit and implicit MX.
--- Provider = registrable domain of the MX host name; of a domain: that of most of its primary MX hosts, the
+-- Provider = registrable domain of the MX host name, by the ICANN section of the public suffix list (its
+-- private section would split the customers of one hoster into as many providers); of a domain: that of most of its primary MX hosts, the
 -- first by name among equals, so that shares add up to one (domains.sql). The fifteen largest by name.
 -- HHI = sum of squared shares, 1 = all on one provider; numerator and denominator are in squared domains.
 -- effective number = 1 / HHI: as many providers of equal size would be as concentrated. No share: it is above

@@ -1,9 +1,10 @@
--- How many MX hosts support STARTTLS. Unit: MX host (H), each once however many domains name it.
+-- How many MX hosts support STARTTLS. Unit: reached MX host (H) whose answer is determined, each once
+-- however many domains name it.
 -- A host counts yes when every reached address that gave an answer does, no when any of them does not; it is
 -- left out of the denominator, and moves the bounds, when none is known (never reached, 454, 421, timeout).
 -- Three facts: STARTTLS offered among the EHLO keywords; accepted with 220; TLS handshake completed. The last
 -- is what "supports STARTTLS" means. Bounds: every MX host that has an address, or whose lookup failed.
-SELECT stratum, 'MX host (H)' AS unit, unnest("row")
+SELECT stratum, 'MX host, determined (of H)' AS unit, unnest("row")
 FROM (
     SELECT 1 AS place, 'TLS handshake completed' AS stratum, census_of(supports) AS "row" FROM host_answers
     UNION ALL

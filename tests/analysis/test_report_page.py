@@ -92,8 +92,12 @@ def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Page:
 
 def test_it_opens_with_the_headline_its_count_its_bounds_and_its_date(page: Page) -> None:
     opening = page.text.partition("Beside what others published")[0]
-    assert "56 % of reachable mail domains have STARTTLS at every reachable primary MX host." in opening
-    assert "5 of 9 reachable mail domains (D3); 33 to 73 % of all mail-capable domains (D2)" in opening
+    assert "56 % of the reachable mail domains whose answer is known have STARTTLS at every" in opening
+    assert "5 of the 9 reachable mail domains (D3) whose answer is known; for 4 more it is not." in opening
+    assert (
+        "Of all mail-capable domains (D2), reached or not, 33 to 60 %, depending on whether the 4" in opening
+    )
+    assert "2 can never have it" in opening
     assert "2026-08-22" in opening
 
 
@@ -161,6 +165,7 @@ def test_a_lab_run_says_at_once_that_its_internet_is_simulated(empty_page: Page,
     opening = empty_page.text[:500]
     assert "A simulated internet." in opening
     assert "say nothing about the real one" in opening
+    assert "from a profile ( world , seed 7)" in opening or "from a profile (world, seed 7)" in opening
     assert "simulated" not in page.text.partition("-- ")[0]
 
 
@@ -175,6 +180,41 @@ def test_same_run_same_octets(known_folder: Path, tmp_path: Path) -> None:
     first = (known_folder / "report.html").read_bytes()
     again = known_run().write(tmp_path, parts=2)
     assert render_report(again, compute_figures(again)).read_bytes() == first
+
+
+def test_a_report_that_cannot_be_made_leaves_the_one_there_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = SmallRun().write(tmp_path)
+    rows = compute_figures(folder)
+    before = render_report(folder, rows).read_bytes()
+
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("analysis.whole_file.os.fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        render_report(folder, rows)
+    assert (folder / "report.html").read_bytes() == before
+    assert [path.name for path in folder.iterdir() if "aside" in path.name] == []
+
+
+def test_it_says_what_a_provider_is(page: Page) -> None:
+    assert "by the ICANN section of the public suffix list" in page.text
+
+
+def test_a_run_where_all_answered_but_some_can_never_is_not_called_exact(tmp_path: Path) -> None:
+    run = SmallRun()
+    run.domain("a.test", "10 mx.test")
+    run.host("mx.test", "192.0.2.1")
+    run.session("mx.test", "192.0.2.1")
+    exact = page_of(render_report(run.write(tmp_path / "exact"))).text
+    assert "gave an answer, so the share is exact." in exact
+    run.domain("b.test", "10 gone.test")
+    run.host("gone.test", status="nxdomain")
+    opening = page_of(render_report(run.write(tmp_path / "never"))).text[:1500]
+    assert "exact" not in opening
+    assert "reached or not, 50 %; 1 can never have it" in opening
 
 
 def test_what_peers_and_list_files_say_is_escaped(hostile_page: Page) -> None:
@@ -196,12 +236,15 @@ def test_a_list_with_ranks_says_nothing_of_missing_ranks(hostile_page: Page, pag
 def test_headlines_are_a_sentence_and_one_plain_line_per_figure(known_folder: Path) -> None:
     sentence, *lines = headlines(compute_figures(known_folder))
     assert sentence == (
-        "56 % of reachable mail domains have STARTTLS at every reachable primary MX host: 5 of 9 "
-        "(bounds over all mail-capable domains: 33 to 73 %)"
+        "56 % of the reachable mail domains whose answer is known have STARTTLS at every reachable primary "
+        "MX host: 5 of 9, and 4 more whose answer is not known "
+        "(bounds over all mail-capable domains: 33 to 60 %)"
     )
     assert len(lines) == len(SECTIONS)
     assert "\u202f" not in "".join(lines)
-    opening = "starttls_by_domain 56 % 5 of 9 all, reachable mail domain (D3) [bounds 33 to 73 %]"
+    opening = (
+        "starttls_by_domain 56 % 5 of 9 all, reachable mail domain, determined (of D3) [bounds 33 to 60 %]"
+    )
     assert " ".join(lines[0].split()) == opening
 
 

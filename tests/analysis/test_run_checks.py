@@ -3,13 +3,21 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from analysis.figures import SQL_FOLDER, run_checks
+from analysis.figures import SQL_FOLDER, FigureRow, compute_figures, run_checks
 from crawler.outcomes import Outcome
 from tests.analysis.known_run import known_run
 from tests.analysis.small_run import SmallRun
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[FigureRow]]:
+    folder = known_run().write(tmp_path_factory.mktemp("known"))
+    return folder, compute_figures(folder)
+
 
 Fault = Callable[[SmallRun], None]
 
@@ -100,6 +108,50 @@ def test_a_list_counted_differently_is_found(tmp_path: Path) -> None:
     listed = {"name": "small.csv", "sha256": "cd" * 32, "listed": 20, "rejected": 0}
     violations = run_checks(known_run().write(tmp_path, list=listed))
     assert [(v.check, v.violation) for v in violations] == [("domains_listed", "19 rows, but 20 listed")]
+
+
+def test_verdicts_of_another_root_store_are_found(tmp_path: Path) -> None:
+    store = {"sha256": "ef" * 32, "source": "roots.pem", "anchors": 120}
+    violations = run_checks(known_run().write(tmp_path, root_store=store))
+    assert [(v.check, v.violation) for v in violations] == [("one_rule", "root store " + "ab" * 32)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"numerator": 10},
+        {"unknown": -1},
+        {"estimate": 0.5},
+        {"estimate": None},
+        {"low": 0.1},
+        {"high": 0.99},
+        {"denominator": 13, "unknown": 0, "estimate": 5 / 13},
+        {"unknown": 6, "never": 2, "low": 5 / 17, "high": 11 / 17},
+    ],
+    ids=str,
+)
+def test_a_figure_row_whose_numbers_do_not_fit_is_found(
+    fields: dict[str, Any], known: tuple[Path, list[FigureRow]]
+) -> None:
+    folder, rows = known
+    place = next(
+        i for i, row in enumerate(rows) if (row.figure, row.stratum) == ("starttls_by_domain", "all")
+    )
+    broken = [*rows[:place], replace(rows[place], **fields), *rows[place + 1 :]]
+    violations = run_checks(folder, broken)
+    assert [(v.check, v.subject) for v in violations] == [
+        ("figures_add_up", "starttls_by_domain: all (reachable mail domain, determined (of D3))")
+    ]
+
+
+def test_a_figure_row_that_stands_twice_is_found(known: tuple[Path, list[FigureRow]]) -> None:
+    folder, rows = known
+    violations = run_checks(folder, [*rows, rows[0]])
+    assert [(v.check, v.violation) for v in violations] == [("figure_rows_once", "2 rows")]
+
+
+def test_rows_as_they_were_computed_are_sound(known: tuple[Path, list[FigureRow]]) -> None:
+    assert run_checks(*known) == []
 
 
 def test_every_check_opens_with_its_invariant_and_those_on_tables_are_tested() -> None:

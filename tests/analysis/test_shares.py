@@ -5,22 +5,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.figures import FigureRow
-from analysis.shares import bounds_text, count, count_text, percent, published_percent, share_text, unit_text
+from analysis.shares import (
+    bounds_text,
+    count,
+    count_text,
+    percent,
+    published_percent,
+    share_text,
+    unit_text,
+    unknown_text,
+)
 
 BLANK = "\u202f"
 
 
-def row(numerator: int, denominator: int, unknown: int = 0, unit: str = "domain") -> FigureRow:
-    known = denominator > 0
+def row(
+    numerator: int, denominator: int, unknown: int = 0, never: int = 0, unit: str = "domain"
+) -> FigureRow:
+    known, whole = denominator > 0, denominator + unknown + never
     return FigureRow(
         figure="f",
         stratum="s",
         numerator=numerator,
         denominator=denominator,
+        unknown=unknown,
+        never=never,
         unit=unit,
         estimate=numerator / denominator if known else None,
-        low=numerator / (denominator + unknown) if known else None,
-        high=(numerator + unknown) / (denominator + unknown) if known else None,
+        low=numerator / whole if known else None,
+        high=(numerator + unknown) / whole if known else None,
         interval="nonresponse",
         run="r",
         list="l",
@@ -61,6 +74,13 @@ def test_only_nothing_reads_as_zero_and_only_all_as_a_hundred(counts: tuple[int,
     text = share_text(row(*counts))
     assert (float(text.strip(f"<> {BLANK}%")) == 0 and "<" not in text) == (numerator == 0)
     assert (text == f"100{BLANK}%" or text.startswith("100.")) == (numerator == denominator)
+
+
+def test_what_can_never_be_a_yes_lowers_both_bounds_and_is_named() -> None:
+    assert bounds_text(row(5, 9, unknown=4, never=2)).replace(BLANK, " ") == "33 to 60 %"
+    assert bounds_text(row(5, 9, never=6)).replace(BLANK, " ") == "33 %"
+    assert unknown_text(row(5, 9, unknown=4, never=2)) == "4 + 2 never"
+    assert unknown_text(row(5, 9, unknown=4)) == "4"
 
 
 def test_thousands_stand_apart() -> None:
