@@ -14,8 +14,9 @@ CREATE VIEW domain_verdicts AS FROM read_parquet(getvariable('run_folder') || '/
 
 -- A share with the bounds that non-response leaves. yes, no: the answers that are known. unknown: gave no
 -- answer, and may be either. never: cannot be a yes, by what is known of it, and was not asked either.
--- estimate = yes of the known. low, high = the share of all four together, every unknown a no or every unknown
--- a yes; where some are "never", high may lie below the estimate. No estimate without a denominator.
+-- estimate = yes of the known. low, high = the share with every unknown a no, and with every unknown a yes.
+-- never stands outside all three: counted and named, so that nobody has to guess. No estimate without a
+-- denominator.
 CREATE MACRO share(numerator, denominator) AS
     CASE WHEN denominator > 0 THEN numerator::DOUBLE / denominator::DOUBLE END;
 CREATE MACRO census(yes, "no", unknown, never := 0) AS struct_pack(
@@ -24,8 +25,8 @@ CREATE MACRO census(yes, "no", unknown, never := 0) AS struct_pack(
     unknown := unknown,
     never := never,
     estimate := share(yes, yes + "no"),
-    low := CASE WHEN yes + "no" > 0 THEN share(yes, yes + "no" + unknown + never) END,
-    high := CASE WHEN yes + "no" > 0 THEN share(yes + unknown, yes + "no" + unknown + never) END,
+    low := CASE WHEN yes + "no" > 0 THEN share(yes, yes + "no" + unknown) END,
+    high := CASE WHEN yes + "no" > 0 THEN share(yes + unknown, yes + "no" + unknown) END,
     "interval" := 'nonresponse'
 );
 -- The same over a column of true (yes), false (no) and null: not known if it may be a yes, else never.

@@ -56,11 +56,8 @@ def share_text(row: FigureRow) -> str:
 
 
 def bounds_text(row: FigureRow) -> str:
-    """Return the bounds of a row, with the decimals of its estimate; empty if there are none to tell.
-
-    One share in place of two where all is known, but some are never a yes.
-    """
-    if row.estimate is None or row.low is None or row.high is None or not (row.unknown or row.never):
+    """Return the bounds of a row, with the decimals of its estimate; empty if all is known."""
+    if row.estimate is None or row.low is None or row.high is None or not row.unknown:
         return ""
     digits = decimals(row.estimate, row.low, row.high, row.denominator)
     low, high = _percent(row.low, digits), _percent(row.high, digits)

@@ -185,7 +185,7 @@ def report(run_path: RunPath) -> None:
     """Compute the figures of a finished run and write its report."""
     rows = compute_figures(run_path)
     path = render_report(run_path, rows)
-    violations = run_checks(run_path)
+    violations = run_checks(run_path, rows)
     for line in headlines(rows):
         say(line)
     for violation in violations:

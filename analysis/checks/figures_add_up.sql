@@ -35,7 +35,7 @@ FROM rows
 WHERE least(numerator, denominator, unknown, never) < 0
    OR (numerator > denominator AND NOT is_index)
    OR estimate IS DISTINCT FROM share(numerator, denominator)
-   OR low IS DISTINCT FROM CASE WHEN denominator > 0 THEN share(numerator, "all") END
-   OR high IS DISTINCT FROM CASE WHEN denominator > 0 THEN share(numerator + unknown, "all") END
+   OR low IS DISTINCT FROM CASE WHEN denominator > 0 THEN share(numerator, denominator + unknown) END
+   OR high IS DISTINCT FROM CASE WHEN denominator > 0 THEN share(numerator + unknown, denominator + unknown) END
    OR "all" <> population
 ORDER BY ALL;

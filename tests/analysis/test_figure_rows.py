@@ -48,7 +48,7 @@ def test_a_figure_counts_what_was_counted_by_hand(
     assert counts(row) == (numerator, denominator)
     assert (row.unknown, row.never) == (unknown, sum(never))
     assert row.estimate == numerator / denominator
-    whole = denominator + unknown + sum(never)
+    whole = denominator + unknown
     assert (row.low, row.high) == (numerator / whole, (numerator + unknown) / whole)
 
 

@@ -22,7 +22,7 @@ BLANK = "\u202f"
 def row(
     numerator: int, denominator: int, unknown: int = 0, never: int = 0, unit: str = "domain"
 ) -> FigureRow:
-    known, whole = denominator > 0, denominator + unknown + never
+    known, whole = denominator > 0, denominator + unknown
     return FigureRow(
         figure="f",
         stratum="s",
@@ -76,9 +76,9 @@ def test_only_nothing_reads_as_zero_and_only_all_as_a_hundred(counts: tuple[int,
     assert (text == f"100{BLANK}%" or text.startswith("100.")) == (numerator == denominator)
 
 
-def test_what_can_never_be_a_yes_lowers_both_bounds_and_is_named() -> None:
-    assert bounds_text(row(5, 9, unknown=4, never=2)).replace(BLANK, " ") == "33 to 60 %"
-    assert bounds_text(row(5, 9, never=6)).replace(BLANK, " ") == "33 %"
+def test_what_can_never_be_a_yes_stands_outside_the_bounds_and_is_named() -> None:
+    assert bounds_text(row(5, 9, unknown=4, never=2)).replace(BLANK, " ") == "38 to 69 %"
+    assert bounds_text(row(5, 9, never=6)) == ""
     assert unknown_text(row(5, 9, unknown=4, never=2)) == "4 + 2 never"
     assert unknown_text(row(5, 9, unknown=4)) == "4"
 
