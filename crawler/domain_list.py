@@ -119,7 +119,7 @@ def _list(
         domain = normalize(text)
     except RejectedNameError as rejected:
         return RejectedLine(line, _shown(text), rejected.reason)
-    rank = rank if rank is not None and rank <= MAX_RANK else None
+    rank = rank if rank is not None and not isinstance(rank, bool) and 0 < rank <= MAX_RANK else None
     if domains.add(len(domains) + 1, domain, rank, signed):
         return None
     return RejectedLine(line, _shown(text), Rejection.DUPLICATE)

@@ -177,6 +177,13 @@ def test_a_closed_standard_input_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
         read_list("-")
 
 
+@pytest.mark.parametrize("rank", [True, 0, -5])
+def test_a_parquet_rank_counts_from_one(tmp_path: Path, rank: int) -> None:
+    path = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"rank": [rank], "domain": ["example.com"]}), path)
+    assert [listed.rank for listed in read_list(str(path)).domains] == [None]
+
+
 @pytest.mark.parametrize(
     ("octets", "message"),
     [
