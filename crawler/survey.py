@@ -157,12 +157,11 @@ def finish(run: RunFolder, feedback: Feedback, interruption: Interruption) -> No
 
     Raises RunFolderError for a run whose observations are not complete.
     """
-    read_manifest(run)
+    manifest = read_manifest(run)
     for stage in STAGES:
         if not is_complete(stage, run):
             raise RunFolderError(f"{run.path}: stage {stage.name} is not complete")
     judge(run, str(run.root_store_path), feedback, interruption)
-    manifest = read_manifest(run)
     if manifest["finished_at"] is None:
         counts = {table: run.count(table) for table in TABLES}
         finished_at = datetime.now(UTC).isoformat(timespec="seconds")

@@ -3,7 +3,6 @@
 from crawler.outcomes import Basis, Outcome
 from crawler.records import Session, SessionVerdict
 from crawler.verdicts import RULE_VERSION
-from crawler.verdicts.lookup import have_records
 from crawler.verdicts.outcome import read_outcome
 from crawler.verdicts.pkix import PkixJudge, PkixVerdict
 
@@ -35,6 +34,6 @@ def judge_session(session: Session, judge: PkixJudge) -> SessionVerdict:
         self_signed=pkix and pkix.self_signed,
         reason=pkix and pkix.reason,
         verify_code=pkix and pkix.verify_code,
-        tlsa_present=have_records(session.tlsa),
+        tlsa_present=session.tlsa.status.have_records if session.tlsa else None,
         tlsa_dnssec_status=session.tlsa.dnssec_status if session.tlsa else None,
     )

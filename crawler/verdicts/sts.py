@@ -12,7 +12,6 @@ from crawler.outcomes import (
 )
 from crawler.protocol.mta_sts import Policy, PolicyError, parse_policy, parse_records
 from crawler.records import StsPolicy, TxtLookup
-from crawler.verdicts.lookup import have_records
 from crawler.verdicts.pkix import PkixJudge
 
 _BEFORE_TLS = {
@@ -42,7 +41,7 @@ def judge_record(lookup: TxtLookup | None) -> tuple[StsRecordVerdict, str | None
     """Return the verdict on the TXT RRset at _mta-sts.<domain> and, if it is valid, the record's id."""
     if lookup is None:
         return StsRecordVerdict.NOT_ATTEMPTED, None
-    if have_records(lookup) is None:
+    if lookup.status.have_records is None:
         return StsRecordVerdict.LOOKUP_FAILED, None
     return parse_records(lookup.texts)
 

@@ -3,14 +3,13 @@
 from crawler.outcomes import TlsrptVerdict
 from crawler.protocol.tlsrpt import parse_records
 from crawler.records import TxtLookup
-from crawler.verdicts.lookup import have_records
 
 
 def judge_tlsrpt(lookup: TxtLookup | None) -> tuple[TlsrptVerdict, tuple[str, ...] | None]:
     """Return the verdict and, if the record is valid, its report addresses."""
     if lookup is None:
         return TlsrptVerdict.NOT_ATTEMPTED, None
-    if have_records(lookup) is None:
+    if lookup.status.have_records is None:
         return TlsrptVerdict.LOOKUP_FAILED, None
     verdict, ruas = parse_records(lookup.texts)
     return verdict, ruas or None
