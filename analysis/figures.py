@@ -24,7 +24,7 @@ _TABLES = (
     "session_verdicts",
     "domain_verdicts",
 )
-_AMOUNTS = ("numerator", "denominator", "unknown", "never")
+_AMOUNTS = ("numerator", "denominator", "unknown", "never", "inferred", "inference_bound")
 _MEASURES = ("stratum", *_AMOUNTS, "unit", "estimate", "low", "high", "interval")
 _RUN_ENTRIES: dict[str, type] = {
     "run_id": str,
@@ -60,7 +60,11 @@ class FigureRow:
     unknown: int
     """Of the unit's population: no answer is known, and it may be either. Widens the bounds."""
     never: int
-    """Of the unit's population: nobody could be asked, and it cannot be a yes. Lowers both bounds."""
+    """Of the unit's population: nobody could be asked, and it cannot be a yes. Outside both bounds."""
+    inferred: int
+    """Of the denominator: the answer stands, if only in part, on a sample asked in its place."""
+    inference_bound: int
+    """At most so many of those are another answer (95 % for each sample); no part of low and high."""
     unit: str
     estimate: float | None
     """numerator / denominator; None, and no bounds, when the denominator is 0."""
@@ -210,7 +214,9 @@ def _load_figure_rows(connection: duckdb.DuckDBPyConnection, rows: Sequence[Figu
     values = [tuple(getattr(row, column) for column in COLUMNS) for row in rows]
     connection.execute(
         """CREATE TABLE figure_rows (figure VARCHAR, stratum VARCHAR, numerator HUGEINT, denominator HUGEINT,
-           unknown HUGEINT, never HUGEINT, unit VARCHAR, estimate DOUBLE, low DOUBLE, high DOUBLE,
-           "interval" VARCHAR, run VARCHAR, list VARCHAR)"""
+           unknown HUGEINT, never HUGEINT, inferred HUGEINT, inference_bound HUGEINT, unit VARCHAR,
+           estimate DOUBLE, low DOUBLE, high DOUBLE, "interval" VARCHAR, run VARCHAR, list VARCHAR)"""
     )
-    connection.executemany("INSERT INTO figure_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    places = ", ".join("?" for _ in COLUMNS)
+    if values:
+        connection.executemany(f"INSERT INTO figure_rows VALUES ({places})", values)  # noqa: S608 - only "?"

@@ -2,7 +2,7 @@
 -- Run it first, in one DuckDB session with the figure's own file:
 --     SET VARIABLE run_folder = 'RUN';
 -- Every exclusion below has its reason; the figure `populations` prints how many each one takes out.
--- Populations are views; the two that most others stand on are tables, so that they are read once.
+-- Populations are views; what most of them stand on are tables, so that it is read once.
 
 CREATE VIEW domains AS FROM read_parquet(getvariable('run_folder') || '/domains/*.parquet');
 CREATE VIEW mx_hosts AS FROM read_parquet(getvariable('run_folder') || '/mx_hosts/*.parquet');
@@ -17,22 +17,36 @@ CREATE VIEW domain_verdicts AS FROM read_parquet(getvariable('run_folder') || '/
 -- estimate = yes of the known. low, high = the share with every unknown a no, and with every unknown a yes.
 -- never stands outside all three: counted and named, so that nobody has to guess. No estimate without a
 -- denominator.
+-- inferred: of the denominator, how many answers stand on a sample in place of a session of their own.
+-- inference_bound: at most so many of those are another answer. A sample that all agreed in leaves, with 95 %
+-- confidence, at most 3 / size of the names that were not asked to differ (rule of three); this is the sum of
+-- that over the units, rounded up. It is no part of low and high: those are about silence, this is about
+-- sampling. Where units hang on several samples at once, or many units on one name, it is the number to
+-- expect at most, were the names that differ no more used than the others.
 CREATE MACRO share(numerator, denominator) AS
     CASE WHEN denominator > 0 THEN numerator::DOUBLE / denominator::DOUBLE END;
-CREATE MACRO census(yes, "no", unknown, never := 0) AS struct_pack(
+CREATE MACRO census(yes, "no", unknown, never := 0, inferred := 0, inference_bound := 0) AS struct_pack(
     numerator := yes,
     denominator := yes + "no",
     unknown := unknown,
     never := never,
+    inferred := inferred,
+    inference_bound := inference_bound,
     estimate := share(yes, yes + "no"),
     low := CASE WHEN yes + "no" > 0 THEN share(yes, yes + "no" + unknown) END,
     high := CASE WHEN yes + "no" > 0 THEN share(yes + unknown, yes + "no" + unknown) END,
     "interval" := 'nonresponse'
 );
+-- doubt: the share by which inferred answers may be off, in 10^-9 (whole numbers add up alike in any order);
+-- 0 = asked itself.
+CREATE MACRO inferred_of(answer, doubt) AS count(*) FILTER (answer IS NOT NULL AND doubt > 0);
+CREATE MACRO in_whole_units(doubts) AS (coalesce(doubts, 0) + 999999999) // 1000000000;
+CREATE MACRO bound_of(answer, doubt) AS in_whole_units(sum(doubt) FILTER (answer IS NOT NULL));
 -- The same over a column of true (yes), false (no) and null: not known if it may be a yes, else never.
-CREATE MACRO census_of(answer, may_be := true) AS census(
+CREATE MACRO census_of(answer, may_be := true, doubt := 0) AS census(
     count(*) FILTER (answer), count(*) FILTER (NOT answer),
-    count(*) FILTER (answer IS NULL AND may_be), never := count(*) FILTER (answer IS NULL AND NOT may_be)
+    count(*) FILTER (answer IS NULL AND may_be), never := count(*) FILTER (answer IS NULL AND NOT may_be),
+    inferred := inferred_of(answer, doubt), inference_bound := bound_of(answer, doubt)
 );
 -- Three-valued "and", "or" over a column: an unknown decides nothing, and is not passed over either.
 CREATE MACRO every_one(answer) AS
@@ -40,8 +54,40 @@ CREATE MACRO every_one(answer) AS
 CREATE MACRO any_one(answer) AS
     CASE WHEN bool_or(answer) THEN true WHEN bool_or(answer IS NULL) THEN NULL ELSE bool_or(answer) END;
 
--- A lookup that was answered: without a record in it, there provably is none. A failure proves nothing.
+-- A lookup that was answered: without a record in it, there provably is none. A failure proves nothing, and
+-- neither does a lookup that was never made (opted_out, over_limit).
 CREATE MACRO was_answered(status) AS status IN ('noerror', 'nodata', 'nxdomain', 'name_too_long');
+
+-- Endpoints: one row per (MX host, address), as judged, with the facts that the verdict stands on. Whatever
+-- counts hosts or addresses counts from here, never from the rows of sessions: those hold second attempts
+-- beside first ones, and of a name that was left to a sample nothing but that it was.
+--   asked itself     the facts of its last session
+--   inferred         the facts of a session of its sample; the certificate judged for its own name
+--   asked of nobody  stage not_attempted; failure says why: opted_out, special_purpose_address, session_cap,
+--                    backed_off, sampled (the sample did not agree). Not known, so never a no
+-- reached: any attempt that the verdict stands on got a 220 greeting, though the last one may have got none.
+CREATE TABLE endpoints AS
+WITH judged AS (
+    SELECT *, coalesce(sample_mx_host, mx_host) AS asked_mx_host,
+           CASE WHEN basis = 'inferred' THEN floor(1e9 * sample_bound)::BIGINT ELSE 0 END AS doubt
+    FROM session_verdicts
+),
+greeted AS (SELECT DISTINCT mx_host AS asked_mx_host, address FROM sessions WHERE greeting.code = 220)
+SELECT judged.*, greeted.address IS NOT NULL AS reached, provider, family, stage, failure, pushed_back,
+       starttls_offered, starttls_reply.code AS starttls_code, tls, ehlo_keywords_tls, started_at
+FROM judged
+JOIN sessions ON sessions.mx_host = asked_mx_host AND sessions.address = judged.address
+             AND sessions.attempt = judged.attempt
+JOIN mx_hosts ON mx_hosts.mx_host = judged.mx_host
+LEFT JOIN greeted ON greeted.asked_mx_host = judged.asked_mx_host AND greeted.address = judged.address;
+
+-- Why nobody was asked; null: it was asked, or there is nobody to ask (a special-purpose address is no place
+-- on the internet). What was not asked is not known to be out of reach either, so no rule passes it over.
+CREATE MACRO why_not_asked(stage, failure) AS
+    CASE WHEN stage = 'not_attempted' AND failure <> 'special_purpose_address' THEN failure END;
+CREATE MACRO why_not_looked_up(a, aaaa) AS
+    CASE WHEN a.status IN ('opted_out', 'over_limit') THEN a.status
+         WHEN aaaa.status IN ('opted_out', 'over_limit') THEN aaaa.status END;
 
 -- D0, listed: every distinct domain of the list. Lines that are no domain name never became a row; they
 -- stand in rejected.csv.
@@ -50,6 +96,8 @@ CREATE VIEW D0 AS SELECT domain, position, rank, mx_kind, mx FROM domains;
 -- D1, resolvable: the MX query was answered.
 --   out: nxdomain                the name does not exist, so it can have no mail
 --   out: servfail, timeout, ...  nobody knows what its MX is: a failure of the lookup, not of the domain
+--   out: opted_out               nobody asked what its MX is: its operator, or ours, named it as not to be
+--                                asked. As with a failed lookup, whether it has mail at all is not known
 CREATE VIEW D1 AS FROM D0 WHERE mx.status IN ('noerror', 'nodata');
 
 -- D2, mail-capable: explicit MX that is not null MX, or implicit MX with an address. The two are strata.
@@ -82,9 +130,10 @@ SELECT domain, domain AS mx_host, true AS is_primary FROM D2 WHERE mx_stratum = 
 -- P, primary: the MX hosts with the lowest preference value of a domain; implicit MX: the domain itself.
 CREATE VIEW P AS SELECT domain, mx_host FROM domain_hosts WHERE is_primary;
 
--- I, reached: distinct (MX host, address) that ever greeted with 220.
+-- I, reached: distinct (MX host, address) that greeted with 220, itself or its sample in its place.
 --   out: no connection, no greeting, another greeting than 220: they gave no answer (figure `nonresponse`)
-CREATE TABLE I AS SELECT DISTINCT mx_host, address, family FROM sessions WHERE greeting.code = 220;
+--   out: asked of nobody: opted out, capped, backed off, ... (the same figure, each reason by itself)
+CREATE VIEW I AS SELECT mx_host, address, family FROM endpoints WHERE reached;
 
 -- H, reached: MX hosts with at least one address in I.
 CREATE VIEW H AS SELECT DISTINCT mx_host FROM I;
@@ -95,8 +144,10 @@ CREATE VIEW D3 AS FROM D2 WHERE domain IN (SELECT domain FROM domain_hosts JOIN 
 -- The MX hosts that H was reached from, which bounds over hosts reach back to.
 --   out: no address              both lookups were answered, and there is none: there is no such server
 --   in:  lookup failed           there may be one
+--   in:  lookup not made         opted out, or beyond the MX hosts asked of one domain: there may be one
 CREATE VIEW mail_hosts AS
-SELECT mx_host, len(a.addresses) + len(aaaa.addresses) AS addresses
+SELECT mx_host, len(a.addresses) + len(aaaa.addresses) AS addresses,
+       why_not_looked_up(a, aaaa) AS not_looked_up
 FROM mx_hosts
 WHERE mx_host IN (SELECT mx_host FROM domain_hosts)
   AND (len(a.addresses) + len(aaaa.addresses) > 0

@@ -19,8 +19,8 @@ from analysis.sections import HEADLINE, SECTIONS, Section, key_row, sentence
 from analysis.whole_file import whole_file
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_PATH_SETTINGS = {"root_store"}
-"""Settings that are places on the surveying machine; what was there is named by its digest."""
+_PATH_SETTINGS = {"root_store", "opt_out"}
+"""Settings that are places on the surveying machine; the report says what they held, or what it led to."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ def headlines(rows: Sequence[FigureRow]) -> list[str]:
         line = (
             f"{row.figure:<24} {shares.share_text(row):>11}  {amount}{row.stratum}, {shares.unit_text(row)}"
             + (f"  [bounds {bounds}]" if bounds else "")
+            + (f"  [{inference}]" if (inference := shares.inference_text(row)) else "")
         )
         lines.append(_for_terminal(line))
     return lines
@@ -89,6 +90,12 @@ def _headline_sentence(row: FigureRow, rows: Sequence[FigureRow]) -> str:
         + (
             f" (bounds over all mail-capable domains: {bounds})"
             if (bounds := shares.bounds_text(row))
+            else ""
+        )
+        + (
+            f"; {shares.count(row.inferred)} of the answers are inferred from samples, at most "
+            f"{shares.count(row.inference_bound)} of them another"
+            if row.inferred
             else ""
         )
     )
@@ -116,6 +123,8 @@ def _environment() -> Environment:
     environment.filters |= {
         "share": shares.share_text,
         "bounds": shares.bounds_text,
+        "bounds_cell": _bounds_cell,
+        "inference": shares.inference_text,
         "numerator": shares.numerator_text,
         "denominator": shares.denominator_text,
         "amounts": shares.count_text,
@@ -155,6 +164,13 @@ def _context(run: Mapping[str, Any], rows: Sequence[FigureRow], anchors: Sequenc
         },
         "has_ranks": any(row.stratum == "1/rank" for row in rows),
     }
+
+
+def _bounds_cell(row: FigureRow) -> str:
+    """Return the bounds for a table; one that is exact, or leaves open only what is inferred, says so."""
+    if row.estimate is None:
+        return "–"
+    return shares.bounds_text(row) or ("sampled" if row.inferred else "exact")
 
 
 def _key_rows(rows: Sequence[FigureRow]) -> list[tuple[Section, FigureRow]]:

@@ -71,8 +71,44 @@ SECTIONS: tuple[Section, ...] = (
         "mail-capable domain (D2)",
         "From {share} of the mail-capable domains ({count}) came no answer to the headline's question.",
         "They are never counted as a no: they are the width of the bounds everywhere else. Classes are named "
-        "after how far the conversation got and what ended it. Domains that are not deliverable stand beside "
-        "them: no primary MX host of theirs has a usable name and an address, so there was nobody to ask.",
+        "after how far the conversation got and what ended it. Those that nobody asked have classes of their "
+        "own: opted_out, by the wish of those who run them; over_limit, beyond the MX hosts asked of one "
+        "domain; session_cap, beyond the sessions held with one address or provider; backed_off, after the "
+        "provider kept sending this scanner away; sampled, where a sample did not agree. Domains that are "
+        "not deliverable stand beside them: no primary MX host of theirs has a usable name and an address, "
+        "so there was nobody to ask.",
+    ),
+    Section(
+        "second_attempt",
+        "What asking twice gained",
+        "resolved",
+        "MX host address that failed for now at first",
+        "Of the addresses whose first attempt failed for now, {share} ({count}) gave an answer at the "
+        "second.",
+        "A timeout, a dropped connection or a reply such as 421 may be gone later, so these addresses are "
+        "asked once more. The last rows say what the shares of hosts and domains with STARTTLS would have "
+        "been without that.",
+    ),
+    Section(
+        "pushed_back",
+        "Who sent this scanner away",
+        "first attempt",
+        "MX host address asked",
+        "{share} of the addresses asked ({count}) sent this scanner away at the first attempt.",
+        "Such a reply, 421 or one that names a rate limit or a blocklist, tells how welcome the scanner is "
+        "and nothing of STARTTLS: the answer of the address is not known.",
+    ),
+    Section(
+        "inferred_share",
+        "How much is inferred",
+        "all",
+        "MX host address",
+        "{share} of the MX host addresses ({count}) were not asked themselves: a random sample of their "
+        "provider's names at the same address was, and all of it agreed.",
+        "Large hosts give each customer an MX name of its own, on a handful of addresses. If all of a sample "
+        "of n names say the same, then, with 95 % confidence, at most 3/n of the others do not. That is the "
+        "largest bound in the last rows; everywhere else it is counted in units, as the bound beside "
+        "“inferred”, as if the names that differ were used no more than the others.",
     ),
     Section(
         "certificate_ladder",

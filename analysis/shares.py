@@ -87,6 +87,14 @@ def unknown_text(row: FigureRow) -> str:
     return _amount(row.unknown, row.unit) + never
 
 
+def inference_text(row: FigureRow) -> str:
+    """Return how much of the denominator is inferred, and how much of that may be off; empty if none is."""
+    if not row.inferred:
+        return ""
+    share = _percent(row.inferred / row.denominator, 0)
+    return f"{share} inferred, bound {_amount(row.inference_bound, row.unit)}"
+
+
 def unit_text(row: FigureRow) -> str:
     """Return the unit of the amounts as they are printed."""
     return row.unit.removesuffix(_TRILLIONTHS)

@@ -12,6 +12,7 @@ from typing import Any
 import trio
 
 from crawler.outcomes import MxKind, Outcome
+from crawler.protocol.addresses import network_of
 from crawler.protocol.certificate import read_certificate
 from crawler.records import (
     Certificate,
@@ -22,9 +23,11 @@ from crawler.records import (
     SessionVerdict,
     StsPolicy,
 )
+from crawler.session_stages import PROBE
 from crawler.settings import Settings
 from crawler.stage import Observation, Row, Stage
-from crawler.stages import HOSTS, PROBE, RESOLVE, Tools, open_tools
+from crawler.stages import HOSTS, RESOLVE
+from crawler.tools import Tools, open_tools
 from crawler.verdicts.domain import PrimaryTls, judge_domain
 from crawler.verdicts.pkix import PkixJudge, RootStore
 from crawler.verdicts.session import judge_session
@@ -92,26 +95,38 @@ async def _observe(domains: Sequence[str], settings: Settings) -> _Found:
     found = _Found()
     async with open_tools(settings) as tools:
         listed: list[Row] = [{"domain": domain, "position": 1, "rank": None} for domain in domains]
-        await _run_strands(RESOLVE, listed, tools, found)
+        await _observe_rows(RESOLVE, listed, tools, found)
         names = dict.fromkeys(name for domain in found.domains.values() for name, _ in _mx_hosts(domain))
-        await _run_strands(HOSTS, [{"mx_host": name} for name in names], tools, found)
-        endpoints: list[Row] = [
-            {"mx_host": host.mx_host, "address": address}
+        await _observe_rows(HOSTS, [{"mx_host": name, "withheld": None} for name in names], tools, found)
+        endpoints = [
+            _endpoint(host, address)
             for host in found.hosts.values()
             for address in host.a.addresses + host.aaaa.addresses
         ]
-        await _run_strands(PROBE, endpoints, tools, found)
+        await _observe_rows(PROBE, endpoints, tools, found)
     return found
 
 
-async def _run_strands(stage: Stage, rows: Sequence[Row], tools: Tools, found: _Found) -> None:
-    async def run(strand: Sequence[Row]) -> None:
-        for row in strand:
-            found.add(await stage.observe(row, tools))
+def _endpoint(host: MxHost, address: str) -> Row:
+    """Return a row as the work list of the probe stage has it."""
+    return {
+        "mx_host": host.mx_host,
+        "address": address,
+        "network": network_of(address),
+        "pacing_group": host.provider,
+        "attempt": 1,
+        "withheld": None,
+        "not_before": None,
+    }
+
+
+async def _observe_rows(stage: Stage, rows: Sequence[Row], tools: Tools, found: _Found) -> None:
+    async def observe(row: Row) -> None:
+        found.add(await stage.observe(row, tools))
 
     async with trio.open_nursery() as nursery:
-        for strand in stage.strands(rows, tools.settings):
-            nursery.start_soon(run, strand)
+        for row in rows:
+            nursery.start_soon(observe, row)
 
 
 def _mx_hosts(domain: Domain) -> list[tuple[str, int | None]]:

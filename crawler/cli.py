@@ -18,6 +18,7 @@ from analysis.figures import compute_figures, run_checks
 from analysis.report import headlines, render_report
 from crawler.check import check as check_domains
 from crawler.check import to_json
+from crawler.control_watch import ControlWatch
 from crawler.doctor.examination import diagnose
 from crawler.doctor.rendering import render
 from crawler.doctor.subject import BOGUS_NAME, SECURE_NAME, ReferenceNames, State
@@ -25,9 +26,10 @@ from crawler.domain_list import DomainList, DomainListError, read_list
 from crawler.domain_name import RejectedNameError, normalize
 from crawler.engine import Interruption, StoppedError, interruptible, open_engine
 from crawler.explain import explain
+from crawler.lab.comparison import TruthError
 from crawler.lab.launch import LabError
-from crawler.lab.truth import TruthError
 from crawler.lab_commands import LAB_SETTINGS, Profile, lab_app, lab_identity, open_lab, provided
+from crawler.opt_out import OptOut
 from crawler.progress import LiveProgress
 from crawler.settings import Settings, SettingsError, load_settings, system_resolver
 from crawler.storage import RunFolder, RunFolderError
@@ -84,6 +86,9 @@ class Until(StrEnum):
     RESOLVE = "resolve"
     HOSTS = "hosts"
     PROBE = "probe"
+    REMAINDER = "remainder"
+    RETRY = "retry"
+    SETTLE = "settle"
     JUDGE = "judge"
     REPORT = "report"
 
@@ -106,18 +111,28 @@ def run(
     ] = None,
     lab: Annotated[bool, typer.Option("--lab", help="Survey the lab, populated from the list.")] = False,
     profile: Profile = "dotgov",
+    exhaustive: Annotated[
+        bool, typer.Option("--exhaustive", help="Ask every name; leave none to a sample.")
+    ] = False,
     until: Annotated[Until, typer.Option(help="The stage to end after.")] = Until.REPORT,
 ) -> None:
     """Survey a domain list: resolve, probe, judge, report; with live progress."""
     if lab and resolver is not None:
         raise typer.BadParameter("the lab brings its own resolver", param_hint="--resolver")
     domain_list = read_list(source)
-    given = {"resolver": resolver, "hello_name": hello_name, "workers": workers, "seed": seed}
+    given = {
+        "resolver": resolver,
+        "hello_name": hello_name,
+        "workers": workers,
+        "seed": seed,
+        "sample_size": 0 if exhaustive else None,
+    }
     settings = load_settings(settings_file, given, defaults=LAB_SETTINGS if lab else {})
     if not lab and not settings.resolver:
         settings = dataclasses.replace(settings, resolver=system_resolver())
     folder = RunFolder(out)
     internet = lab_identity(profile, settings.seed) if lab else None
+    OptOut.load(settings.opt_out)  # before anything is written, as whatever else can be wrong
     if internet is None:
         RootStore.load(settings.root_store)  # before hours of asking, not after
     prepare(folder, domain_list, settings, internet)
@@ -158,8 +173,11 @@ def _survey(folder: RunFolder, settings: Settings, until: Until, interruption: I
     names = [stage.name for stage in STAGES]
     wanted = STAGES[: names.index(until) + 1] if until in names else STAGES
     with LiveProgress(console) as progress:
-        with open_engine(workers, progress, interruption) as engine:
-            observe(folder, settings, engine, wanted)
+        with (
+            ControlWatch(folder, settings, progress, interruption) as watch,
+            open_engine(workers, progress, interruption) as engine,
+        ):
+            observe(folder, settings, engine, wanted, watch)
         if until not in names:
             finish(folder, progress, interruption)
 
@@ -226,12 +244,16 @@ def _domain_argument(text: str) -> str:
 def doctor(
     settings_file: SettingsFile = None,
     resolver: ResolverAddress = None,
+    hello_name: HelloName = None,
     secure_name: Annotated[str, typer.Option(help="A signed name: must come back secure.")] = SECURE_NAME,
     bogus_name: Annotated[str, typer.Option(help="A broken name: must be refused.")] = BOGUS_NAME,
     large_name: Annotated[str | None, typer.Option(help="A name with over 1,232 octets of TXT.")] = None,
 ) -> None:
-    """Tell whether this machine can survey, and what to do where it cannot: now, its resolver."""
-    settings = load_settings(settings_file, {"resolver": resolver})
+    """Tell whether this machine can survey, and what to do where it cannot.
+
+    Its resolver, port 25, IPv6, its name and address, the contact page, its limit of open files, its clock.
+    """
+    settings = load_settings(settings_file, {"resolver": resolver, "hello_name": hello_name})
     findings = diagnose(settings, ReferenceNames(secure_name, bogus_name, large_name))
     for line in render(findings):
         console.print(line)

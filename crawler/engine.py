@@ -1,20 +1,22 @@
 """The engine: has the shards of a stage run by worker processes, shows how it goes, stops when asked."""
 
 import contextlib
+import dataclasses
 import gc
 import multiprocessing
-import queue
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Executor, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from crawler.lane import REPORT_SECONDS, Lane, run_lane
+from crawler.file_limit import raise_file_limit
+from crawler.lane import REPORT_SECONDS, Channels, Lane, join_channels, run_lane
 from crawler.settings import Settings
-from crawler.stage import Stage
+from crawler.stage import QUEUES, Stage
 from crawler.storage import RunFolder
 from crawler.work_lists import shard_sizes
 
@@ -37,6 +39,17 @@ class Feedback(Protocol):
 
     def end(self) -> None:
         """End the stage."""
+
+    def note(self, text: str, *, paused: bool = False) -> None:
+        """Say something about the run as a whole; paused: it waits from now on."""
+
+
+class Watch(Protocol):
+    """Tells whether this machine's own network lets a survey see what is there."""
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with it now, in one line; None: nothing."""
 
 
 class Interruption:
@@ -79,38 +92,39 @@ class Engine:
 
     executor: Executor
     workers: int
-    reports: Any
-    stop: Any
+    channels: Channels
     feedback: Feedback
     interruption: Interruption
 
-    def run(self, stage: Stage, run: RunFolder, settings: Settings) -> None:
+    def run(self, stage: Stage, run: RunFolder, settings: Settings, watch: Watch | None = None) -> None:
         """Run the shards of a stage's work list that are not done yet.
 
-        Raises StoppedError when the user interrupts or a worker process dies; what is complete stays.
+        A paced stage pauses while the watch knows of a problem. Raises StoppedError when the user
+        interrupts or a worker process dies; what is complete stays.
         """
         sizes = shard_sizes(run, stage.name)
         missing = [shard for shard in sizes if not run.has_part(stage.tables[-1], shard)]
         total = sum(sizes.values())
         self.feedback.begin(stage.name, total, total - sum(sizes[shard] for shard in missing))
+        dealt = deal_shards(missing, self.workers)
+        share = settings.sessions_per_second / max(1, len(dealt))
         lanes = [
             Lane(
                 stage=stage,
                 folder=run.path,
-                settings=settings,
-                shards=tuple(missing[index :: self.workers]),
-                reports=self.reports,
-                stop=self.stop,
+                settings=dataclasses.replace(settings, sessions_per_second=share),
+                shards=shards,
             )
-            for index in range(min(self.workers, len(missing)))
+            for shards in dealt
         ]
-        self._run_lanes(stage, lanes)
-        if not sizes:  # a table without rows still has its schema
-            for table in stage.tables:
+        self._run_lanes(stage, lanes, watch if stage.is_paced else None)
+        for table in stage.tables:
+            if not run.shards(table):  # a table without rows still has its schema
                 run.write_part(table, 0, [])
         self.feedback.end()
 
-    def _run_lanes(self, stage: Stage, lanes: list[Lane]) -> None:
+    def _run_lanes(self, stage: Stage, lanes: list[Lane], watch: Watch | None) -> None:
+        self._mind(watch)
         with _sigint_blocked():
             pending = {self.executor.submit(run_lane, lane) for lane in lanes}
         try:
@@ -120,36 +134,58 @@ class Engine:
                 for future in finished:
                     future.result()
                 self.interruption.check()
+                self._mind(watch)
         except BaseExceptionGroup as errors:
             raise _plainest(errors) from errors
         except BrokenProcessPool:
             raise StoppedError(f"a worker process of stage {stage.name} died") from None
         finally:
             if pending:
-                self.stop.set()
+                self.channels.stop.set()
                 wait(pending)
 
+    def _mind(self, watch: Watch | None) -> None:
+        """Pause the lanes when the watch begins to know of a problem, and let them go on when it is over."""
+        problem = watch.problem if watch else None
+        if problem is not None and not self.channels.pause.is_set():
+            self.channels.pause.set()
+            self.feedback.note(f"paused: {problem}", paused=True)
+        elif problem is None and self.channels.pause.is_set():
+            self.channels.pause.clear()
+            self.feedback.note("goes on: the control hosts answer")
+
     def _drain_reports(self) -> None:
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self.feedback.advance(*self.reports.get_nowait())
+        while not self.channels.reports.empty():
+            self.feedback.advance(*self.channels.reports.get())
+
+
+def deal_shards(shards: Iterable[int], lanes: int) -> list[tuple[int, ...]]:
+    """Deal shards to at most so many lanes, whole queues at a time, in the order of work.
+
+    A lane takes from its queues in proportion to their length, so that all end together: what is paced
+    slowly has the longest queue for its rate, and must never wait for the others.
+    """
+    queues: defaultdict[int, list[int]] = defaultdict(list)
+    for shard in sorted(shards):
+        queues[shard % QUEUES].append(shard)
+    dealt: list[list[tuple[float, int]]] = [[] for _ in range(lanes)]
+    for index, queue in enumerate(sorted(queues.values(), key=len, reverse=True)):
+        dealt[index % lanes] += [((place + 0.5) / len(queue), shard) for place, shard in enumerate(queue)]
+    return [tuple(shard for _, shard in sorted(lane)) for lane in dealt if lane]
 
 
 @contextlib.contextmanager
 def open_engine(workers: int, feedback: Feedback, interruption: Interruption) -> Iterator[Engine]:
     """Give an engine of that many processes on this machine, deaf to Ctrl-C: the coordinator stops them."""
     context = multiprocessing.get_context("spawn")
-    with _sigint_blocked():
-        manager = context.Manager()
-    with (
-        manager,
-        ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker) as executor,
-    ):
+    channels = Channels(reports=context.SimpleQueue(), stop=context.Event(), pause=context.Event())
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_begin_worker, initargs=(channels,)
+    ) as executor:
         yield Engine(
             executor=executor,
             workers=workers,
-            reports=manager.Queue(),
-            stop=manager.Event(),
+            channels=channels,
             feedback=feedback,
             interruption=interruption,
         )
@@ -176,7 +212,9 @@ def _sigint_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin_worker() -> None:
+def _begin_worker(channels: Channels) -> None:
+    join_channels(channels)
+    raise_file_limit()
     # What a survey makes goes by itself: looking through it for cycles as often as Python does took a
     # fifth of a lookup's CPU.
     gc.set_threshold(_OBJECTS_PER_COLLECTION)

@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from crawler.check import CheckedDomain, CheckedHost
-from crawler.outcomes import MxKind, Outcome, StsPolicyVerdict
+from crawler.outcomes import LookupStatus, MxKind, Outcome
 from crawler.records import Certificate, DomainVerdict, Session, SessionVerdict, TlsaLookup
 
 
@@ -14,6 +14,8 @@ def explain(checked: CheckedDomain) -> Tree:
     """Return one domain as a tree for the terminal: domain, MX hosts, addresses, what was found there."""
     domain, verdict = checked.domain, checked.verdict
     tree = Tree(f"[bold]{domain.domain}[/bold]: {_summary(checked)}")
+    if domain.mx_kind is MxKind.OPTED_OUT:
+        return tree
     tree.add(f"MX: {domain.mx_kind.meaning} ({domain.mx.status}, {domain.mx.dnssec_status})")
     for record in domain.mx.records:
         if record.unusable is not None:
@@ -21,7 +23,7 @@ def explain(checked: CheckedDomain) -> Tree:
     for host in checked.hosts:
         _explain_host(tree, host, checked.certificates)
     tree.add(f"MTA-STS record: {verdict.sts_record.meaning}")
-    if verdict.sts_policy is not StsPolicyVerdict.NOT_ATTEMPTED:
+    if checked.policy is not None:
         tree.add(_policy_line(verdict))
     tree.add(f"TLSRPT: {verdict.tlsrpt.meaning}" + _listed(verdict.tlsrpt_ruas))
     return tree
@@ -38,8 +40,10 @@ def _summary(checked: CheckedDomain) -> str:
     ]
     if checked.domain.mx_kind is MxKind.NULL_MX:
         return "accepts no mail"
+    if checked.domain.mx_kind is MxKind.OPTED_OUT:
+        return "not asked: " + MxKind.OPTED_OUT.meaning
     if not outcomes:
-        return "no primary MX host could be reached"
+        return "no primary MX host was reached"
     completed = sum(outcome is Outcome.TLS_OK for outcome in outcomes)
     colour = "green" if completed == len(outcomes) else "red"
     return (
@@ -55,7 +59,9 @@ def _explain_host(tree: Tree, host: CheckedHost, certificates: dict[str, Certifi
     if record.a.cname_chain:
         steps = ", ".join(f"{escape(step.target)} ({step.dnssec_status})" for step in record.a.cname_chain)
         branch.add(f"is an alias of {steps}, against RFC 2181 s10.3")
-    if not host.sessions:
+    if record.a.status is LookupStatus.OPTED_OUT:
+        branch.add(f"not contacted: {LookupStatus.OPTED_OUT.meaning}")
+    elif not host.sessions:
         branch.add(f"no address: A {record.a.status}, AAAA {record.aaaa.status}")
     for session, verdict in host.sessions:
         _explain_session(branch, session, verdict, certificates)

@@ -4,14 +4,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
 from crawler.engine import Feedback, Interruption
-from crawler.outcomes import Outcome
+from crawler.outcomes import Failure, Outcome
 from crawler.records import Certificate, DomainVerdict, SessionVerdict
+from crawler.samples import read_samples, write_samples
 from crawler.stage import read_work
 from crawler.storage import RunFolder
 from crawler.verdicts.domain import PrimaryTls, judge_domain
 from crawler.verdicts.pkix import PkixJudge, RootStore
-from crawler.verdicts.session import judge_session
-from crawler.work_lists import list_primaries
+from crawler.verdicts.session import Sample, judge_session
+from crawler.work_lists import list_primaries, list_superseded, shard_sizes
 
 
 def judge(run: RunFolder, root_store: str, feedback: Feedback, interruption: Interruption) -> None:
@@ -19,10 +20,14 @@ def judge(run: RunFolder, root_store: str, feedback: Feedback, interruption: Int
     pkix = PkixJudge(RootStore.load(root_store), _certificates(run))
     sessions = run.shards("sessions")
     domains = run.shards("domains")
-    feedback.begin("judge", run.count("sessions") + run.count("domains"), 0)
+    list_superseded(run)
+    write_samples(run)
+    samples = read_samples(run)
+    superseded = sum(shard_sizes(run, "superseded").values())
+    feedback.begin("judge", run.count("sessions") - superseded + run.count("domains"), 0)
     for shard in sessions:
         interruption.check()
-        verdicts = [judge_session(session, pkix) for session in run.read_part("sessions", shard)]
+        verdicts = list(_judge_sessions(run, shard, pkix, samples))
         run.write_part("session_verdicts", shard, verdicts)
         feedback.advance(len(verdicts), _failures(verdicts))
     list_primaries(run)
@@ -41,6 +46,21 @@ def _certificates(run: RunFolder) -> Mapping[str, Certificate]:
             certificate.sha256: certificate for certificate in run.read_part("certificates", shard)
         }
     return certificates
+
+
+def _judge_sessions(
+    run: RunFolder, shard: int, pkix: PkixJudge, samples: Mapping[tuple[str, str], Sample]
+) -> Iterator[SessionVerdict]:
+    """Judge the last attempts of a shard; what was left to a sample by that, if it agrees in the end."""
+    superseded = {(row["mx_host"], row["address"]) for row in read_work(run, "superseded", shard)}
+    providers = {row["mx_host"]: row["provider"] for row in read_work(run, "remainder", shard)}
+    for session in run.read_part("sessions", shard):
+        if (session.mx_host, session.address) in superseded:
+            continue
+        sample = None
+        if session.failure is Failure.SAMPLED:
+            sample = samples.get((session.address, providers[session.mx_host]))
+        yield judge_session(session, pkix, sample)
 
 
 def _failures(verdicts: list[SessionVerdict]) -> Counter[str]:

@@ -12,8 +12,8 @@ import typer
 
 from crawler.domain_list import DomainList, read_list
 from crawler.engine import interruptible
+from crawler.lab.comparison import Comparison, TruthError, compare
 from crawler.lab.launch import LabEndpoints, profile_path, start_lab
-from crawler.lab.truth import Comparison, TruthError, compare
 from crawler.storage import RunFolder
 from crawler.survey import read_manifest
 from crawler.terminal import RunPath, say
@@ -25,14 +25,25 @@ LAB_SETTINGS: dict[str, Any] = {
     "dns_timeout_seconds": 1.0,
     "dns_attempts": 2,
     "connect_timeout_seconds": 3.0,
-    "greeting_timeout_seconds": 8.0,
+    "greeting_timeout_seconds": 3.0,
     "reply_timeout_seconds": 5.0,
     "handshake_timeout_seconds": 5.0,
     "session_timeout_seconds": 20.0,
+    "patient_timeout_seconds": 12.0,
+    "patient_session_timeout_seconds": 25.0,
     "policy_timeout_seconds": 8.0,
+    "address_gap_seconds": 0.0,
+    "sessions_per_second_per_network": 0.0,
+    "sessions_per_second_per_provider": 0.0,
+    "sessions_per_second": 0.0,
+    "address_cap": 1_000_000,
+    "provider_cap": 1_000_000,
+    "back_off_seconds": 0.5,
+    "retry_delay_seconds": 1.0,
+    "control_interval_seconds": 10.0,
 }
-"""What suits an internet on loopback: it is near, and its silent hosts stay silent."""
-LAB_PROVIDES = ("resolver", "smtp_port", "https_port", "root_store")
+"""What suits an internet on loopback: it is near, its silent hosts stay silent, and nobody is disturbed."""
+LAB_PROVIDES = ("resolver", "smtp_port", "https_port", "root_store", "control_hosts")
 """Settings that the lab makes up at each start; they are not part of what a run is."""
 
 
@@ -111,6 +122,15 @@ def _comparison_lines(comparison: Comparison, every_column: bool) -> Iterator[st
                 yield from (
                     f"    {row.key}: {row.expected!r}, found {row.found!r}" for row in column.examples
                 )
+    if comparison.sampled:
+        yield f"{comparison.sampled:,} endpoints left to a sample: their verdicts were compared, not sessions"
+    odd = comparison.odd
+    if odd.missed:
+        counted = "so not counted" if odd.is_within_bound else "so counted"
+        yield (
+            f"{odd.missed:,} hosts odd on purpose, not in the sample: "
+            f"at most {odd.bound:,.1f} may be missed, {counted}"
+        )
     compared = sum(column.compared for column in comparison.columns)
     yield (
         f"{comparison.disagreements:,} disagreements "

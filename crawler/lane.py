@@ -1,12 +1,12 @@
 """A lane: the shards that one worker process is given, run in one trio loop, overlapping.
 
-A lane takes up the next shard as soon as it has room for a strand, so a shard's slow tail never idles it.
+A lane takes up the next shard as soon as it has room for a row, so a shard's slow tail never idles it.
 A shard's part files are written when its last row is done.
 """
 
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from crawler.stage import Observation, Row, Stage, certificate_parts, read_work
 from crawler.storage import RunFolder, write_parquet
 
 REPORT_SECONDS = 0.25
-"""How often a lane reports what it has done, and looks whether it should stop."""
+"""How often a lane reports what it has done, and looks whether it should stop or pause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,51 +31,83 @@ class Lane:
     stage: Stage
     folder: Path
     settings: Settings
+    """With this lane's share of what is limited for all lanes together."""
     shards: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channels:
+    """What joins the coordinator and its worker processes; of `multiprocessing`, or of threads."""
+
     reports: Any
     """A queue for (rows done, failures by word)."""
     stop: Any
-    """An event: set when the coordinator wants the lane to end without finishing."""
+    """An event: set when the coordinator wants the lanes to end without finishing."""
+    pause: Any
+    """An event: while it is set, no session is begun."""
+
+
+_channels: list[Channels] = []
+"""Of this process: queues and events reach a process when it begins, not with its work."""
+
+
+def join_channels(channels: Channels) -> None:
+    """Take the channels of this process; called when it begins."""
+    _channels[:] = [channels]
 
 
 def run_lane(lane: Lane) -> None:
     """Run the shards of a lane; called in the worker process."""
-    trio.run(_work, lane)
+    trio.run(_work, lane, _channels[0])
 
 
-async def _work(lane: Lane) -> None:
+async def _work(lane: Lane, channels: Channels) -> None:
     tally = _Tally()
+    rows = _rows(lane)
+    async with (
+        lane.stage.open_tools(lane.settings) as tools,
+        _reporting(lane, channels, tally, tools),
+        trio.open_nursery() as nursery,
+    ):
+        for _ in range(getattr(lane.settings, lane.stage.in_flight)):
+            first = next(rows, None)
+            if first is None:
+                break
+            nursery.start_soon(_observe_rows, lane.stage, first, rows, tools, tally)
+
+
+def _rows(lane: Lane) -> Iterator[tuple[Row, "_ShardInProgress"]]:
+    """Give the rows of all shards, one shard read when the rows before have been taken up."""
     run = RunFolder(lane.folder)
-    async with lane.stage.open_tools(lane.settings) as tools, _reporting(lane, tally):
-        strands = _strands(lane, run)
-        async with trio.open_nursery() as nursery:
-            for _ in range(getattr(lane.settings, lane.stage.in_flight)):
-                nursery.start_soon(_run_strands, strands, tools, tally)
-
-
-def _strands(lane: Lane, run: RunFolder) -> Iterator[tuple[Sequence[Row], "_ShardInProgress"]]:
-    """Give the strands of all shards, one shard read when those before have been taken up."""
     for shard in lane.shards:
         rows = read_work(run, lane.stage.name, shard)
         in_progress = _ShardInProgress(lane, shard, len(rows))
-        for strand in lane.stage.strands(rows, lane.settings):
-            yield strand, in_progress
+        for row in rows:
+            yield row, in_progress
 
 
-async def _run_strands(
-    strands: Iterator[tuple[Sequence[Row], "_ShardInProgress"]], tools: Any, tally: "_Tally"
+async def _observe_rows(
+    stage: Stage,
+    first: tuple[Row, "_ShardInProgress"],
+    rows: Iterator[tuple[Row, "_ShardInProgress"]],
+    tools: Any,
+    tally: "_Tally",
 ) -> None:
-    """Run one strand after another, next to others that take theirs from the same source.
+    """Observe one row after another, next to others that take theirs from the same source.
 
-    A task for each strand would cost as much as half a lookup.
+    A task for each row would cost as much as half a lookup.
     """
-    for strand, shard in strands:
-        observe = shard.lane.stage.observe
-        for row in strand:
-            observation = await observe(row, tools)
-            tally.count(observation)
-            if shard.add(observation):
-                await trio.to_thread.run_sync(shard.write)
+    observe = stage.observe
+    row, shard = first
+    while True:
+        observation = await observe(row, tools)
+        tally.count(observation)
+        if shard.add(observation):
+            await trio.to_thread.run_sync(shard.write)
+        taken = next(rows, None)
+        if taken is None:
+            return
+        row, shard = taken
 
 
 @dataclass(slots=True)
@@ -98,17 +130,16 @@ class _Tally:
 
 
 @contextlib.asynccontextmanager
-async def _reporting(lane: Lane, tally: _Tally) -> AsyncIterator[None]:
-    """Report the tally now and then; cancel the block when the coordinator says stop."""
-
-    def exchange() -> bool:
-        lane.reports.put(tally.take())
-        return bool(lane.stop.is_set())
+async def _reporting(lane: Lane, channels: Channels, tally: _Tally, tools: Any) -> AsyncIterator[None]:
+    """Report the tally now and then; pause, and cancel the block, when the coordinator says so."""
 
     async def report(scope: trio.CancelScope) -> None:
         while True:
             await trio.sleep(REPORT_SECONDS)
-            if await trio.to_thread.run_sync(exchange):
+            channels.reports.put(tally.take())
+            if lane.stage.is_paced:
+                tools.pacer.pause() if channels.pause.is_set() else tools.pacer.go_on()
+            if channels.stop.is_set():
                 scope.cancel()
 
     with trio.CancelScope() as work_scope:
@@ -116,14 +147,14 @@ async def _reporting(lane: Lane, tally: _Tally) -> AsyncIterator[None]:
             nursery.start_soon(report, work_scope)
             yield
             nursery.cancel_scope.cancel()
-    lane.reports.put(tally.take())
+    channels.reports.put(tally.take())
 
 
 class _ShardInProgress:
     """Collects the records of a shard, and writes them when the last row is done."""
 
     def __init__(self, lane: Lane, shard: int, rows: int) -> None:
-        self.lane = lane
+        self._lane = lane
         self._shard = shard
         self._missing = rows
         self._records: dict[str, list[Any]] = {table: [] for table in lane.stage.tables}
@@ -140,9 +171,9 @@ class _ShardInProgress:
 
     def write(self) -> None:
         """Write the part files of the shard."""
-        run = RunFolder(self.lane.folder)
+        run = RunFolder(self._lane.folder)
         if self._certificates:
-            path = certificate_parts(run) / f"{self.lane.stage.name}-{self._shard:06}.parquet"
+            path = certificate_parts(run) / f"{self._lane.stage.name}-{self._shard:06}.parquet"
             write_parquet(path, to_table(Certificate, [*map(read_certificate, self._certificates)]))
-        for table in self.lane.stage.tables:
+        for table in self._lane.stage.tables:
             run.write_part(table, self._shard, self._records[table])

@@ -54,6 +54,11 @@ class LookupStatus(Vocabulary):
     TRUNCATED = "truncated", "truncated over UDP, and TCP gave no whole reply"
     MALFORMED = "malformed", "a reply came that could not be read"
     UNREACHABLE = "unreachable", "the resolver's address refused or could not be reached"
+    OPTED_OUT = (
+        "opted_out",
+        "not asked: the operator's opt-out file names it; or not kept: it names what this is an alias of",
+    )
+    OVER_LIMIT = "over_limit", "not asked: beyond the number of MX hosts that are asked of one domain"
 
     @property
     def have_records(self) -> bool | None:
@@ -72,6 +77,7 @@ class DnssecStatus(Vocabulary):
     BOGUS = "bogus", "SERVFAIL that turns into an answer when checking is disabled (CD bit)"
     INDETERMINATE = "indeterminate", "the lookup failed, with checking disabled too"
     UNVALIDATED = "unvalidated", "the resolver is not trusted to validate: nothing can be said"
+    NOT_ATTEMPTED = "not_attempted", "nothing was asked; the status says why"
 
 
 class MxKind(Vocabulary):
@@ -83,6 +89,7 @@ class MxKind(Vocabulary):
     NO_MX = "no_mx", "NODATA: implicit MX if the domain itself has an address"
     NO_DOMAIN = "no_domain", "NXDOMAIN"
     UNKNOWN = "unknown", "the MX lookup failed"
+    OPTED_OUT = "opted_out", "the operator's opt-out file names the domain, or what it is an alias of"
 
 
 class UnusableExchange(Vocabulary):
@@ -121,6 +128,13 @@ class Failure(Vocabulary):
     """Why a stage did not succeed. Null means that it did."""
 
     SPECIAL_PURPOSE_ADDRESS = "special_purpose_address", "an address never to be contacted (IANA registries)"
+    OPTED_OUT = "opted_out", "not contacted: the operator's opt-out file names the host or its network"
+    SAMPLED = (
+        "sampled",
+        "not contacted: a sample of the provider's other names at this address was asked in its place",
+    )
+    SESSION_CAP = "session_cap", "not contacted: beyond the sessions held with one address or provider"
+    BACKED_OFF = "backed_off", "not contacted: those who run its network kept pushing this scanner back"
     LOOKUP_FAILED = "lookup_failed", "the address lookups failed"
     NO_ADDRESS = "no_address", "the host has no address"
     UNREACHABLE = "unreachable", "no route to the network or host"
@@ -138,6 +152,19 @@ class Failure(Vocabulary):
     TLS_ERROR = "tls_error", "the handshake failed without an alert: no TLS, or TLS that OpenSSL cannot read"
     LOCAL_ERROR = "local_error", "this machine's fault: no file descriptor, no port"
     UNKNOWN = "unknown", "an operating system error without a word of its own; `failure_detail` names it"
+
+    @property
+    def is_for_now(self) -> bool:
+        """Whether it may be gone later, so that it is worth a second attempt."""
+        return self in (
+            Failure.BACKED_OFF,
+            Failure.TIMEOUT,
+            Failure.RESET,
+            Failure.CLOSED,
+            Failure.SERVICE_CLOSING,
+            Failure.TEMPORARY_REPLY,
+            Failure.LOCAL_ERROR,
+        )
 
 
 class AlertSide(Vocabulary):
@@ -188,14 +215,17 @@ class StsRecordVerdict(Vocabulary):
     INVALID_ID = "invalid_id", "the id is missing, or not 1 to 32 letters and digits"
     MALFORMED = "malformed", "starts with 'v=STSv1;' but breaks the grammar"
     LOOKUP_FAILED = "lookup_failed", "the TXT lookup failed"
-    NOT_ATTEMPTED = "not_attempted", "not looked up: the domain does not exist"
+    NOT_ATTEMPTED = "not_attempted", "not looked up: the domain does not exist, or is opted out"
 
 
 class StsPolicyVerdict(Vocabulary):
     """How the policy of a domain with an MTA-STS record fared (RFC 8461 s3.2, s3.3); first failure."""
 
     VALID = "valid", "fetched and well formed"
-    NOT_ATTEMPTED = "not_attempted", "not fetched: no TXT record looks like MTA-STS"
+    NOT_ATTEMPTED = (
+        "not_attempted",
+        "not fetched: no TXT record looks like MTA-STS, or the policy host is opted out",
+    )
     DNS = "dns", "the policy host has no address, or its lookup failed"
     TCP = "tcp", "no TCP connection"
     TLS = "tls", "no TLS session"
@@ -246,10 +276,100 @@ class TlsrptVerdict(Vocabulary):
     INVALID_RUA = "invalid_rua", "rua is missing, is no list of URIs, or has neither mailto: nor https: in it"
     MALFORMED = "malformed", "starts with 'v=TLSRPTv1;' but breaks the grammar"
     LOOKUP_FAILED = "lookup_failed", "the TXT lookup failed"
-    NOT_ATTEMPTED = "not_attempted", "not looked up: the domain does not exist"
+    NOT_ATTEMPTED = "not_attempted", "not looked up: the domain does not exist, or is opted out"
 
 
 class Basis(Vocabulary):
     """What a session verdict stands on."""
 
-    DIRECT = "direct", "this MX host at this address was asked in this run"
+    DIRECT = "direct", "this MX host at this address was asked in this run, or nothing stands in its place"
+    INFERRED = "inferred", "a sample of the provider's other names at this address was asked, and agreed"
+
+
+class TlsaProblem(Vocabulary):
+    """Why a TLSA record cannot be used on SMTP (RFC 7672 s3.1, RFC 7671 s4)."""
+
+    PKIX_USAGE = "pkix_usage", "certificate usage PKIX-TA(0) or PKIX-EE(1), which SMTP does not know"
+    UNKNOWN_USAGE = "unknown_usage", "a certificate usage that is not registered"
+    UNKNOWN_SELECTOR = "unknown_selector", "a selector that is not registered"
+    UNKNOWN_MATCHING_TYPE = "unknown_matching_type", "a matching type that is not registered"
+    MALFORMED_DATA = "malformed_data", "association data of the wrong length, or no certificate or key"
+
+
+class DaneStatus(Vocabulary):
+    """What DANE comes to for one MX host at one address (RFC 7672)."""
+
+    NOT_ATTEMPTED = "not_attempted", "the addresses or TLSA records were not looked up"
+    WITHHELD = "withheld", "the resolver is not trusted to validate: nothing can be said"
+    ABSENT = "absent", "TLSA records are denied, or the answer is insecure: no DANE"
+    NOT_APPLICABLE = "not_applicable", "the address records are insecure: a sender asks for no TLSA (s2.2.2)"
+    LOOKUP_FAILED = "lookup_failed", "the TLSA lookup failed or is bogus: a sender may not deliver (s2.1.2)"
+    UNUSABLE = "unusable", "TLSA records, none of them usable: TLS is mandatory, unauthenticated (s2.2)"
+    MATCHED = "matched", "a usable record authenticates the server"
+    MISMATCHED = "mismatched", "no usable record authenticates the server: a sender may not deliver"
+    NO_TLS = "no_tls", "TLSA records, and the server answers without TLS: a sender may not deliver"
+    UNKNOWN = "unknown", "TLSA records, and no session showed whether the server has TLS"
+
+
+class DaneReason(Vocabulary):
+    """Why usable TLSA records do not authenticate a server: the one that came closest."""
+
+    NO_MATCH = "no_match", "no record matches any certificate sent"
+    NO_PATH = "no_path", "a trust anchor matches, and no path leads to it from the server's certificate"
+    EXPIRED = "expired", "the path to the trust anchor had expired"
+    NOT_YET_VALID = "not_yet_valid", "the path to the trust anchor was not valid yet"
+    NAME_MISMATCH = "name_mismatch", "path and time are right, the name is another's"
+
+
+class DaneDomain(Vocabulary):
+    """What DANE comes to for a mail domain, by its primary MX hosts that answered (RFC 7672)."""
+
+    UNKNOWN = "unknown", "the MX lookup failed, or no primary MX host answered"
+    WITHHELD = "withheld", "the resolver is not trusted to validate: nothing can be said"
+    ABSENT = "absent", "no primary MX host has TLSA records that count"
+    FULL = "full", "every primary MX host is authenticated, and the MX records are secure"
+    HOSTED = "hosted", "every primary MX host is authenticated, but the MX records are not secure"
+    PARTIAL = "partial", "some primary MX hosts are authenticated, the others have no records that count"
+    UNAUTHENTICATED = (
+        "unauthenticated",
+        "TLS is mandatory at some primary MX host, whose records are unusable",
+    )
+    BROKEN = "broken", "some primary MX host fails: no match, no TLS, or its TLSA lookup failed"
+
+
+class SenderAction(Vocabulary):
+    """What a sender that enforces a policy would do with mail for a domain."""
+
+    OPPORTUNISTIC = "opportunistic", "no policy applies: deliver, with TLS if there is any"
+    DELIVER = "deliver", "deliver to a primary MX host, as the policy demands"
+    FALL_BACK = "fall_back", "deliver to a less preferred MX host: every primary one fails the policy"
+    REFUSE = "refuse", "keep the mail, and in the end return it: no MX host meets the policy"
+    UNKNOWN = "unknown", "hosts that decide it did not answer, or lookups failed"
+
+
+class AuthenticatedBy(Vocabulary):
+    """What authenticates the transport of mail to a domain, where senders enforce it."""
+
+    BOTH = (
+        "both",
+        "DANE at every primary MX host, and an MTA-STS policy in mode enforce that all of them meet",
+    )
+    DANE = "dane", "DANE alone"
+    STS = "sts", "MTA-STS alone"
+    NONE = "none", "neither"
+    UNKNOWN = "unknown", "not known of one of them, and the other is not there"
+
+
+class ResultType(Vocabulary):
+    """Why a session would fail a policy: the registered words of TLSRPT (RFC 8460 s4.3)."""
+
+    STARTTLS_NOT_SUPPORTED = "starttls-not-supported", "no STARTTLS, or it was refused"
+    CERTIFICATE_HOST_MISMATCH = "certificate-host-mismatch", "the certificate is for another name"
+    CERTIFICATE_EXPIRED = "certificate-expired", "a certificate had expired, or was not yet valid"
+    CERTIFICATE_NOT_TRUSTED = "certificate-not-trusted", "no path to a trust anchor"
+    VALIDATION_FAILURE = "validation-failure", "TLS failed, or a reason without a word of its own"
+    TLSA_INVALID = "tlsa-invalid", "no TLSA record can be used"
+    DNSSEC_INVALID = "dnssec-invalid", "the TLSA lookup failed, or its answer is bogus"
+    STS_POLICY_FETCH_ERROR = "sts-policy-fetch-error", "the policy could not be fetched"
+    STS_POLICY_INVALID = "sts-policy-invalid", "the policy text is not valid, or does not name the MX host"
+    STS_WEBPKI_INVALID = "sts-webpki-invalid", "the policy host's certificate is not valid"

@@ -23,6 +23,7 @@ class _Stage:
         self.total = total
         self.done = done
         self.failures: Counter[str] = Counter()
+        self.is_paused = False
         self._done_before = done
         self._started = time.monotonic()
 
@@ -37,6 +38,8 @@ class _Stage:
         left = self.total - self.done
         if left <= 0:
             return "done"
+        if self.is_paused:
+            return "paused"
         if self.rate() <= 0:
             return "? left"
         seconds = round(left / self.rate())
@@ -99,6 +102,16 @@ class LiveProgress:
         if time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + PLAIN_LINE_SECONDS
             self._plain_line()
+
+    def note(self, text: str, *, paused: bool = False) -> None:
+        """Say something about the run as a whole, above the live lines.
+
+        paused: the run waits from now on, to the next note or stage.
+        """
+        self._console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        self._stage.is_paused = paused
+        if self._stage.name:
+            self._progress.update(self._task, **self._fields())
 
     def end(self) -> None:
         """End the stage."""

@@ -154,10 +154,12 @@ class Domain:
     mx_kind: Annotated[MxKind, "what the MX lookup says"]
     mx: Annotated[MxLookup, "MX of the domain"]
     sts_txt: Annotated[
-        TxtLookup | None, "TXT at _mta-sts.<domain>; null: not looked up, the domain does not exist"
+        TxtLookup | None,
+        "TXT at _mta-sts.<domain>; null: not looked up, the domain does not exist or is opted out",
     ]
     tlsrpt_txt: Annotated[
-        TxtLookup | None, "TXT at _smtp._tls.<domain>; null: not looked up, the domain does not exist"
+        TxtLookup | None,
+        "TXT at _smtp._tls.<domain>; null: not looked up, the domain does not exist or is opted out",
     ]
     resolved_at: Annotated[datetime, "start of the lookups"]
 
@@ -193,7 +195,9 @@ class StsPolicy:
     fetched_at: Annotated[datetime, "start of the fetch"]
     connect_seconds: Annotated[float | None, "TCP connection; null: none"]
     handshake_seconds: Annotated[float | None, "TLS handshake; null: none completed"]
-    total_seconds: Annotated[float, "from the first lookup to the end"]
+    total_seconds: Annotated[
+        float, "from the first lookup to the end, without the wait for a turn at the address"
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +239,11 @@ class Session:
         "EHLO keywords inside TLS, the only ones that count then (AUTH, REQUIRETLS); null: no reply",
     ]
     quit_code: Annotated[int | None, "reply code to QUIT; null: no reply"]
+    pushed_back: Annotated[
+        bool | None,
+        "a reply sent this scanner away: 421, or a text that names a rate limit or a blocklist; null: no "
+        "greeting",
+    ]
     tlsa: Annotated[
         TlsaLookup | None, "TLSA at _<port>._tcp.<MX host>, taken just before; null: not looked up"
     ]
@@ -280,8 +289,17 @@ class SessionVerdict:
 
     mx_host: Annotated[str, "MX host"]
     address: Annotated[str, "address"]
-    attempt: Annotated[int, "the attempt judged"]
+    attempt: Annotated[int, "the attempt judged; where inferred, that of sample_mx_host"]
     basis: Annotated[Basis, "what the verdict stands on"]
+    sample_mx_host: Annotated[
+        str | None, "the MX host whose session at this address stands for this one; null: not inferred"
+    ]
+    sample_size: Annotated[int | None, "sessions of the sample, which all agreed; null: not inferred"]
+    sample_bound: Annotated[
+        float | None,
+        "at most this share of the names that were not asked differs, with 95 % confidence (rule of three); "
+        "null: not inferred",
+    ]
     rule_version: Annotated[int, "version of the rules"]
     root_store_sha256: Annotated[str, "digest of the root store file"]
     time_used: Annotated[datetime, "the time at which validity was judged: the session's start"]

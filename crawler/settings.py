@@ -7,6 +7,7 @@ import re
 import socket
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -25,6 +26,8 @@ class Settings:
 
     hello_name: str = dataclasses.field(default_factory=socket.getfqdn)
     """The scanner's own name, the EHLO argument (RFC 5321 s4.1.1.1): resolvable both ways."""
+    contact_page: str = ""
+    """URL of the page that says who asks, why, and how to opt out."""
     resolver: str = ""
     """Address and port of the recursive resolver, '127.0.0.1:53' or '[::1]:53'; empty: the system's."""
     trusted_resolvers: tuple[str, ...] = ()
@@ -33,6 +36,15 @@ class Settings:
     """PEM file of the trust anchors that PKIX paths must end in."""
     allowed_ranges: tuple[str, ...] = ()
     """Special-purpose networks that may be contacted all the same, such as 127.0.0.0/8 for the lab."""
+    opt_out: str = ""
+    """File of domains (with all below them) and networks that are never asked, one per line; empty: none."""
+    control_hosts: tuple[str, ...] = (
+        "gmail-smtp-in.l.google.com",
+        "outlook-com.olc.protection.outlook.com",
+    )
+    """Mail hosts known to offer STARTTLS, asked before a run and through it: where they fail, it is this
+    network that fails. Empty: none."""
+    control_interval_seconds: float = 300.0
     smtp_port: int = 25
     https_port: int = 443
     seed: int = 1
@@ -46,8 +58,36 @@ class Settings:
     questions_in_flight: int = 1000
     """DNS questions under way at once, as long as the resolver bears them."""
     sessions_in_flight: int = 500
+    endpoints_waiting: int = 5000
+    """Endpoints taken up at once, under way or waiting for their turn."""
+    mx_hosts_per_domain: int = 20
+    """MX hosts asked of one domain, by preference."""
+    sample_size: int = 75
+    """Names of one provider at one address that are asked before others are inferred; 0: all are asked.
+    Where 75 agree, at most 4 % of the others differ, with 95 % confidence (3 / 75)."""
+
     sessions_per_address: int = 1
     """Sessions open at once with one address."""
+    policy_fetches_per_address: int = 4
+    """MTA-STS policies fetched at once from one address, by each worker."""
+    address_gap_seconds: float = 5.0
+    """Between the end of a session with an address and the beginning of the next."""
+    sessions_per_second_per_network: float = 2.0
+    """Sessions begun with a /24 or /48; 0, here and below: without limit."""
+    sessions_per_second_per_provider: float = 10.0
+    """Sessions begun with all networks that mainly serve one provider's names."""
+    sessions_per_second: float = 200.0
+    """Sessions begun by all workers together."""
+    address_cap: int = 500
+    """Sessions with one address in a run, second attempts left out."""
+    provider_cap: int = 20_000
+    """The same with one provider."""
+    back_off_seconds: float = 60.0
+    """Pause for a provider that pushed back; doubled each time that it does so again."""
+    back_offs: int = 5
+    """Pauses in a row after which a provider is left alone until the second attempt."""
+    retry_delay_seconds: float = 1800.0
+    """From a session that failed for now to its second attempt."""
 
     dns_timeout_seconds: float = 3.0
     """One question, until it is asked again."""
@@ -59,6 +99,10 @@ class Settings:
     handshake_timeout_seconds: float = 20.0
     session_timeout_seconds: float = 120.0
     """The whole session, whatever its parts were allowed."""
+    patient_timeout_seconds: float = 300.0
+    """The greeting and each reply in the second attempt (RFC 5321 s4.5.3.2)."""
+    patient_session_timeout_seconds: float = 1800.0
+    """The whole second attempt."""
     policy_timeout_seconds: float = 60.0
     """The whole fetch of an MTA-STS policy (RFC 8461 s3.3 suggests one minute)."""
 
@@ -73,8 +117,9 @@ class Settings:
         for name in ("smtp_port", "https_port"):
             if not 0 < getattr(self, name) < 65536:
                 raise SettingsError(f"setting {name}: {getattr(self, name)} is no port number")
-        if self.workers < 0:
-            raise SettingsError(f"setting workers: {self.workers} is below zero")
+        for name in _NOT_NEGATIVE:
+            if not 0 <= getattr(self, name) < math.inf:
+                raise SettingsError(f"setting {name}: {getattr(self, name)} is below zero")
         for network in self.allowed_ranges:
             _checked("allowed_ranges", network, ipaddress.ip_network)
         for address in self.trusted_resolvers:
@@ -87,12 +132,31 @@ class Settings:
 
 _HELLO_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}|\[[A-Za-z0-9.:]{2,64}\]")
 """RFC 5321 s4.1.1.1: Domain or address-literal; anything else could carry a command of its own."""
+_NOT_NEGATIVE = (
+    "workers",
+    "sample_size",
+    "address_gap_seconds",
+    "sessions_per_second_per_network",
+    "sessions_per_second_per_provider",
+    "sessions_per_second",
+    "retry_delay_seconds",
+)
 _POSITIVE = {
+    "endpoints_waiting",
+    "mx_hosts_per_domain",
+    "address_cap",
+    "provider_cap",
+    "back_off_seconds",
+    "back_offs",
+    "control_interval_seconds",
+    "patient_timeout_seconds",
+    "patient_session_timeout_seconds",
     "shard_size",
     "domains_in_flight",
     "questions_in_flight",
     "sessions_in_flight",
     "sessions_per_address",
+    "policy_fetches_per_address",
     "dns_timeout_seconds",
     "dns_attempts",
     "connect_timeout_seconds",
@@ -175,6 +239,18 @@ def _accept(name: str, value: Any, hint: Any) -> Any:
     if isinstance(value, list | tuple) and all(isinstance(member, str) for member in value):
         return tuple(value)
     raise SettingsError(f"setting {name}: {value!r} is no list of strings")
+
+
+@cache
+def patient(settings: Settings) -> Settings:
+    """Return the settings of a second attempt, which waits as long as RFC 5321 s4.5.3.2 asks."""
+    patience = settings.patient_timeout_seconds
+    return dataclasses.replace(
+        settings,
+        greeting_timeout_seconds=patience,
+        reply_timeout_seconds=patience,
+        session_timeout_seconds=settings.patient_session_timeout_seconds,
+    )
 
 
 def plain(settings: Settings) -> dict[str, Any]:

@@ -1,44 +1,15 @@
-"""The three observing stages: resolve (per domain), hosts (per MX host), probe (per endpoint)."""
+"""The stages that ask the DNS: resolve (per domain), hosts (per MX host)."""
 
-import contextlib
-from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from publicsuffixlist import PublicSuffixList
-
-from crawler.outcomes import LookupStatus
+from crawler.outcomes import DnssecStatus, LookupStatus
+from crawler.probes.host_addresses import look_up_addresses, not_asked
 from crawler.probes.policy_fetch import fetch_policy
-from crawler.probes.resolver import Resolver, open_resolver
-from crawler.probes.session import observe_session
 from crawler.protocol.mx import read_mx
-from crawler.records import Domain, Lookup, MxHost, TxtLookup
-from crawler.settings import Settings
+from crawler.records import Domain, Lookup, MxHost, MxLookup, TxtLookup
 from crawler.stage import Observation, Row, Stage
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What a worker holds open for all rows."""
-
-    settings: Settings
-    resolver: Resolver
-    public_suffixes: PublicSuffixList
-
-
-@contextlib.asynccontextmanager
-async def open_tools(settings: Settings) -> AsyncIterator[Tools]:
-    """Open what the stages need, with one resolver and its sockets."""
-    # Only the ICANN section: it groups hosts by who runs them, not by a hoster's customers.
-    public_suffixes = PublicSuffixList(only_icann=True)
-    async with open_resolver(settings) as resolver:
-        yield Tools(settings, resolver, public_suffixes)
-
-
-def _each_row(rows: Sequence[Row], _settings: Settings) -> list[Sequence[Row]]:
-    return [(row,) for row in rows]
-
+from crawler.tools import Tools, open_tools
 
 # --- resolve -------------------------------------------------------------------------------------------
 
@@ -47,10 +18,11 @@ async def resolve_domain(row: Row, tools: Tools) -> Observation:
     """Look up MX, _mta-sts and _smtp._tls of a listed domain, and fetch its MTA-STS policy if it has one."""
     domain, resolver = row["domain"], tools.resolver
     resolved_at = datetime.now(UTC)
-    mx = await resolver.mx(domain)
+    mx = await _mx_unless_opted_out(domain, tools)
     sts_txt = tlsrpt_txt = None
     # Nothing exists below a name that does not (RFC 8020); behind an alias it is the target that does not.
-    if mx.status is not LookupStatus.NXDOMAIN or mx.cname_chain:
+    is_nowhere = mx.status is LookupStatus.NXDOMAIN and not mx.cname_chain
+    if mx.status is not LookupStatus.OPTED_OUT and not is_nowhere:
         sts_txt = await resolver.txt(f"_mta-sts.{domain}")
         tlsrpt_txt = await resolver.txt(f"_smtp._tls.{domain}")
     observed = Domain(
@@ -65,10 +37,22 @@ async def resolve_domain(row: Row, tools: Tools) -> Observation:
     )
     if not _looks_like_sts(sts_txt):
         return Observation({"domains": [observed]}, _failed(mx))
-    fetched = await fetch_policy(domain, resolver, tools.settings)
+    fetched = await fetch_policy(domain, resolver, tools.settings, tools.opt_out, tools.policy_turns)
     return Observation(
         {"domains": [observed], "sts_policies": [fetched.policy]}, _failed(mx), fetched.certificates
     )
+
+
+async def _mx_unless_opted_out(domain: str, tools: Tools) -> MxLookup:
+    """Look up MX; what an opted-out domain publishes is not kept under its alias's name either."""
+    if tools.opt_out.covers_name(domain):
+        status, dnssec_status = LookupStatus.OPTED_OUT, DnssecStatus.NOT_ATTEMPTED
+        return MxLookup(status=status, dnssec_status=dnssec_status, attempts=0)
+    mx = await tools.resolver.mx(domain)
+    if not tools.opt_out.covers_alias(mx):
+        return mx
+    status, dnssec_status = LookupStatus.OPTED_OUT, DnssecStatus.NOT_ATTEMPTED
+    return replace(mx, status=status, dnssec_status=dnssec_status, extended_error=None, records=())
 
 
 def _looks_like_sts(lookup: TxtLookup | None) -> bool:
@@ -84,7 +68,6 @@ RESOLVE = Stage(
     tables=("sts_policies", "domains"),
     open_tools=open_tools,
     observe=resolve_domain,
-    strands=_each_row,
     in_flight="domains_in_flight",
 )
 
@@ -93,11 +76,14 @@ RESOLVE = Stage(
 
 
 async def resolve_host(row: Row, tools: Tools) -> Observation:
-    """Look up the addresses of an MX host, and name its provider."""
+    """Look up the addresses of an MX host that is neither opted out nor withheld, and name its provider."""
     mx_host = row["mx_host"]
     resolved_at = datetime.now(UTC)
-    a = await tools.resolver.a(mx_host)
-    aaaa = await tools.resolver.aaaa(mx_host)
+    is_over_limit = row.get("withheld") == LookupStatus.OVER_LIMIT
+    if is_over_limit and not tools.opt_out.covers_name(mx_host):
+        a = aaaa = not_asked(LookupStatus.OVER_LIMIT)
+    else:
+        a, aaaa = await look_up_addresses(mx_host, tools.resolver, tools.opt_out)
     provider = tools.public_suffixes.privatesuffix(mx_host) or mx_host
     host = MxHost(mx_host=mx_host, provider=provider, a=a, aaaa=aaaa, resolved_at=resolved_at)
     return Observation({"mx_hosts": [host]}, _failed(a, aaaa))
@@ -108,36 +94,5 @@ HOSTS = Stage(
     tables=("mx_hosts",),
     open_tools=open_tools,
     observe=resolve_host,
-    strands=_each_row,
     in_flight="domains_in_flight",
-)
-
-
-# --- probe ---------------------------------------------------------------------------------------------
-
-
-async def probe_endpoint(row: Row, tools: Tools) -> Observation:
-    """Look up the TLSA records of an MX host, and hold one SMTP session with it at one address."""
-    mx_host, address = row["mx_host"], row["address"]
-    tlsa = await tools.resolver.tlsa(mx_host, tools.settings.smtp_port)
-    observed = await observe_session(mx_host, address, tlsa, tools.settings)
-    return Observation({"sessions": [observed.session]}, observed.session.failure, observed.certificates)
-
-
-def strands_by_address(rows: Sequence[Row], settings: Settings) -> list[Sequence[Row]]:
-    """Deal rows so that one address is never asked by more than sessions_per_address strands at once."""
-    by_address: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        by_address[row["address"]].append(row)
-    width = settings.sessions_per_address
-    return [group[i::width] for group in by_address.values() for i in range(min(width, len(group)))]
-
-
-PROBE = Stage(
-    name="probe",
-    tables=("sessions",),
-    open_tools=open_tools,
-    observe=probe_endpoint,
-    strands=strands_by_address,
-    in_flight="sessions_in_flight",
 )

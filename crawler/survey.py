@@ -8,24 +8,34 @@ from pathlib import Path
 from typing import Any
 
 from crawler import __version__
+from crawler.control_watch import ControlWatch
 from crawler.domain_list import DomainList
+from crawler.endpoint_lists import list_endpoints, list_remainder, list_retries, list_unsettled
 from crawler.engine import Engine, Feedback, Interruption
 from crawler.judging import judge
+from crawler.opt_out import OptOut
 from crawler.records import TABLES
+from crawler.session_stages import PROBE, REMAINDER, RETRY, SETTLE
 from crawler.settings import Settings, plain
 from crawler.stage import Stage, work_list
-from crawler.stages import HOSTS, PROBE, RESOLVE
+from crawler.stages import HOSTS, RESOLVE
 from crawler.storage import RunFolder, RunFolderError
 from crawler.verdicts.pkix import RootStore
-from crawler.work_lists import gather_certificates, list_domains, list_endpoints, list_hosts, shard_sizes
+from crawler.work_lists import gather_certificates, list_domains, list_hosts, shard_sizes
 
 FORMAT_VERSION = 1
 """Version of the run folder's layout and schemas."""
 
-STAGES = (RESOLVE, HOSTS, PROBE)
+STAGES = (RESOLVE, HOSTS, PROBE, REMAINDER, RETRY, SETTLE)
 """The stages that ask the network, in order."""
 
-_WORK_LISTS = {HOSTS.name: list_hosts, PROBE.name: list_endpoints}
+_WORK_LISTS = {
+    HOSTS.name: list_hosts,
+    PROBE.name: list_endpoints,
+    REMAINDER.name: list_remainder,
+    RETRY.name: list_retries,
+    SETTLE.name: list_unsettled,
+}
 _PACKAGES = (
     "certifi",
     "cryptography",
@@ -37,7 +47,24 @@ _PACKAGES = (
     "trio",
 )
 _MANIFEST_ENTRIES = ("run_id", "list", "settings", "lab", "versions", "started_at", "finished_at")
-_FREE_TO_CHANGE = {"workers", "domains_in_flight", "sessions_in_flight", "root_store"}
+_FREE_TO_CHANGE = {
+    "workers",
+    "domains_in_flight",
+    "questions_in_flight",
+    "sessions_in_flight",
+    "endpoints_waiting",
+    "policy_fetches_per_address",
+    "root_store",
+    "contact_page",
+    "opt_out",
+    "control_hosts",
+    "control_interval_seconds",
+    "sessions_per_address",
+    "address_gap_seconds",
+    "sessions_per_second_per_network",
+    "sessions_per_second_per_provider",
+    "sessions_per_second",
+}
 """Settings that do not change what is observed: a stopped run may go on with others."""
 
 
@@ -115,10 +142,16 @@ def _versions() -> dict[str, str]:
 
 
 def record_start(run: RunFolder, settings: Settings) -> None:
-    """Write into the run folder what the run works with: trust anchors, and settings as the lab made them."""
+    """Write into the run folder what the run works with from this start on.
+
+    These are the trust anchors, unless it has them, the opt-out file's digest, and the settings as the lab
+    made them. Raises OptOutError, RootStoreError.
+    """
+    opt_out = OptOut.load(settings.opt_out)
     if not run.root_store_path.exists():
         adopt_root_store(run, settings.root_store)
-    run.write_manifest(read_manifest(run) | {"effective_settings": plain(settings)})
+    facts = {"opt_out": opt_out.sha256, "effective_settings": plain(settings)}
+    run.write_manifest(read_manifest(run) | facts)
 
 
 def adopt_root_store(run: RunFolder, pem_file: str) -> None:
@@ -133,15 +166,24 @@ def adopt_root_store(run: RunFolder, pem_file: str) -> None:
     run.write_manifest(manifest | {"root_store": facts})
 
 
-def observe(run: RunFolder, settings: Settings, engine: Engine, stages: tuple[Stage, ...] = STAGES) -> None:
+def observe(
+    run: RunFolder,
+    settings: Settings,
+    engine: Engine,
+    stages: tuple[Stage, ...] = STAGES,
+    watch: ControlWatch | None = None,
+) -> None:
     """Run stages that ask the network. What is done already is not done again.
 
-    Raises StoppedError when the user interrupts.
+    No session begins before the watch says that this machine's network is well. Raises StoppedError when the
+    user interrupts.
     """
     for stage in stages:
         if not work_list(run, stage.name).exists():
             _WORK_LISTS[stage.name](run, settings)
-        engine.run(stage, run, settings)
+        if watch is not None and stage.is_paced and not is_complete(stage, run):
+            watch.begin()
+        engine.run(stage, run, settings, watch)
     gather_certificates(run)
 
 

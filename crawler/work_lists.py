@@ -7,57 +7,46 @@ import glob
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crawler.domain_list import ListedDomain
 from crawler.records import Certificate
+from crawler.run_database import ROW_GROUP_ROWS, lists, parts, run_database
 from crawler.schema import arrow_schema
 from crawler.settings import Settings
 from crawler.stage import certificate_parts, work_list
-from crawler.storage import RunFolder, write_parquet, write_parquet_batches
-
-_ROW_GROUP_ROWS = 10_000
-"""Rows of a work list that are read to find those of one shard. By default it would be a million: a survey of
-a million domains would decode its whole list once a shard, in 0.19 s in place of 0.006 s."""
+from crawler.storage import RunFolder, write_parquet_batches
 
 _DOMAINS_SCHEMA = pa.schema(
     {"domain": pa.string(), "position": pa.int64(), "rank": pa.int64(), "shard": pa.int64()}
 )
 
+# A host is asked if it is among the first so many of any domain that names it.
 _HOSTS = """
-    WITH hosts AS (
-        SELECT record.exchange AS mx_host
-        FROM (SELECT unnest(mx.records) AS record FROM read_parquet($domains))
+    WITH exchanges AS (
+        SELECT domain, record.exchange AS mx_host, min(record.preference) AS preference
+        FROM (SELECT domain, unnest(mx.records) AS record FROM read_parquet(getvariable('domains')))
         WHERE record.unusable IS NULL
-        UNION
-        SELECT domain FROM read_parquet($domains) WHERE mx_kind = 'no_mx'
-    )
-    SELECT mx_host, (row_number() OVER (ORDER BY md5(mx_host || $seed)) - 1) // $shard_size AS shard
-    FROM hosts
-    ORDER BY shard, md5(mx_host || $seed)
-"""
-
-# All sessions with one address stand in one shard, so that one worker paces them; the longest strands first,
-# so that none is begun when all else is done.
-_ENDPOINTS = """
-    WITH endpoints AS (
-        SELECT DISTINCT mx_host, unnest(list_concat(a.addresses, aaaa.addresses)) AS address
-        FROM read_parquet($mx_hosts)
+        GROUP BY domain, record.exchange
     ),
-    addresses AS (SELECT address, count(*) AS sessions FROM endpoints GROUP BY address),
-    placed AS (
-        SELECT address, sessions, sum(sessions) OVER (
-            ORDER BY sessions DESC, md5(address || $seed) ROWS UNBOUNDED PRECEDING
-        ) - sessions AS sessions_before
-        FROM addresses
+    named AS (
+        SELECT mx_host, row_number() OVER (
+            PARTITION BY domain ORDER BY preference, mx_host
+        ) <= getvariable('mx_hosts_per_domain') AS is_within
+        FROM exchanges
+        UNION ALL
+        SELECT domain, true FROM read_parquet(getvariable('domains')) WHERE mx_kind = 'no_mx'
+    ),
+    hosts AS (
+        SELECT mx_host, CASE WHEN NOT bool_or(is_within) THEN 'over_limit' END AS withheld,
+               md5(mx_host || getvariable('seed')) AS draw
+        FROM named GROUP BY mx_host
     )
-    SELECT mx_host, address, (sessions_before // $shard_size)::BIGINT AS shard
-    FROM endpoints JOIN placed USING (address)
-    ORDER BY shard, sessions DESC, md5(mx_host || address || $seed)
+    SELECT mx_host, withheld, (row_number() OVER (ORDER BY draw) - 1) // getvariable('shard_size') AS shard
+    FROM hosts
+    ORDER BY shard, draw
 """
 
 # Of every domain: what its primary MX hosts presented where TLS completed. Primary are those with the lowest
@@ -66,24 +55,35 @@ _PRIMARIES = """
     WITH records AS (
         SELECT domain, unnest(mx.records) AS record,
                list_min([r.preference FOR r IN mx.records IF r.exchange <> '.']) AS lowest
-        FROM read_parquet($domains)
+        FROM read_parquet(getvariable('domains'))
     ),
     primaries AS (
         SELECT domain, record.exchange AS mx_host FROM records WHERE record.preference = lowest
         UNION ALL
-        SELECT domain, domain FROM read_parquet($domains) WHERE mx_kind = 'no_mx'
+        SELECT domain, domain FROM read_parquet(getvariable('domains')) WHERE mx_kind = 'no_mx'
     )
     SELECT DISTINCT shard, domain, session.tls.chain[1] AS leaf, verdict.pkix_ok
     FROM primaries
-    JOIN read_parquet($sessions) AS session USING (mx_host)
-    JOIN read_parquet($session_verdicts) AS verdict USING (mx_host, address, attempt)
-    JOIN read_parquet($listed) AS listed USING (domain)
+    JOIN read_parquet(getvariable('session_verdicts')) AS verdict USING (mx_host)
+    JOIN read_parquet(getvariable('sessions')) AS session
+        ON session.mx_host = coalesce(verdict.sample_mx_host, verdict.mx_host)
+        AND session.address = verdict.address AND session.attempt = verdict.attempt
+    JOIN read_parquet(getvariable('listed')) AS listed USING (domain)
     WHERE verdict.outcome = 'tls_ok'
     ORDER BY shard, domain, leaf
 """
 
+# The first attempts that a second one stands in place of, by the shard that they are in.
+_SUPERSEDED = """
+    SELECT first.shard, first.mx_host, first.address
+    FROM read_parquet(getvariable('first_attempts')) AS first
+    SEMI JOIN read_parquet(getvariable('second_attempts')) AS second USING (mx_host, address)
+    ORDER BY first.shard
+"""
+
 _CERTIFICATES = """
-    SELECT * FROM read_parquet($parts) QUALIFY row_number() OVER (PARTITION BY sha256) = 1 ORDER BY sha256
+    SELECT * FROM read_parquet(getvariable('parts'))
+    QUALIFY row_number() OVER (PARTITION BY sha256) = 1 ORDER BY sha256
 """
 
 
@@ -95,7 +95,7 @@ def list_domains(run: RunFolder, domains: Iterable[ListedDomain], settings: Sett
 
 def _domain_batches(domains: Iterable[ListedDomain], shard_size: int) -> Iterator[pa.RecordBatch]:
     rows = ((d.domain, d.position, d.rank, index // shard_size) for index, d in enumerate(domains))
-    while batch := list(itertools.islice(rows, _ROW_GROUP_ROWS)):
+    while batch := list(itertools.islice(rows, ROW_GROUP_ROWS)):
         columns = [
             pa.array(column, field.type)
             for column, field in zip(zip(*batch, strict=True), _DOMAINS_SCHEMA, strict=True)
@@ -105,14 +105,21 @@ def _domain_batches(domains: Iterable[ListedDomain], shard_size: int) -> Iterato
 
 def list_hosts(run: RunFolder, settings: Settings) -> None:
     """Write the work list of the hosts stage: every usable exchange, every candidate for implicit MX."""
-    rows = _query(_HOSTS, domains=_parts(run, "domains"), **_shards(settings))
-    _write_work(run, "hosts", rows)
+    with run_database(
+        run,
+        domains=parts(run, "domains"),
+        seed=str(settings.seed),
+        shard_size=settings.shard_size,
+        mx_hosts_per_domain=settings.mx_hosts_per_domain,
+    ) as database:
+        database.write(_HOSTS, work_list(run, "hosts"))
 
 
-def list_endpoints(run: RunFolder, settings: Settings) -> None:
-    """Write the work list of the probe stage: every distinct (MX host, address)."""
-    rows = _query(_ENDPOINTS, mx_hosts=_parts(run, "mx_hosts"), **_shards(settings))
-    _write_work(run, "probe", rows)
+def list_superseded(run: RunFolder) -> None:
+    """Write which first attempts are not judged, for the judge stage. Rows: mx_host, address."""
+    first, second = lists(run, "probe", "remainder"), lists(run, "retry", "settle")
+    with run_database(run, first_attempts=first, second_attempts=second) as database:
+        database.write(_SUPERSEDED, work_list(run, "superseded"))
 
 
 def list_primaries(run: RunFolder) -> None:
@@ -120,9 +127,9 @@ def list_primaries(run: RunFolder) -> None:
 
     Rows: domain, leaf (digest of the first certificate sent, or null), pkix_ok.
     """
-    tables = {table: _parts(run, table) for table in ("domains", "sessions", "session_verdicts")}
-    rows = _query(_PRIMARIES, **tables, listed=str(work_list(run, "resolve")))
-    _write_work(run, "primaries", rows)
+    tables = {table: parts(run, table) for table in ("domains", "sessions", "session_verdicts")}
+    with run_database(run, **tables, listed=lists(run, "resolve")) as database:
+        database.write(_PRIMARIES, work_list(run, "primaries"))
 
 
 def gather_certificates(run: RunFolder) -> None:
@@ -130,8 +137,8 @@ def gather_certificates(run: RunFolder) -> None:
     schema = arrow_schema(Certificate)
     folder = certificate_parts(run)
     if any(folder.glob("*.parquet")):
-        rows = _query(_CERTIFICATES, parts=f"{glob.escape(str(folder))}/*.parquet")
-        run.write_part_table("certificates", 0, rows.cast(schema))
+        with run_database(run, parts=f"{glob.escape(str(folder))}/*.parquet") as database:
+            database.write(_CERTIFICATES, run.part_path("certificates", 0), schema)
     else:
         run.write_part_table("certificates", 0, schema.empty_table())
 
@@ -144,20 +151,3 @@ def shard_sizes(run: RunFolder, stage: str) -> dict[int, int]:
             for entry in batch.column("shard").value_counts().to_pylist():
                 sizes[entry["values"]] += entry["counts"]
     return dict(sizes)
-
-
-def _write_work(run: RunFolder, stage: str, rows: pa.Table) -> None:
-    write_parquet(work_list(run, stage), rows, row_group_size=_ROW_GROUP_ROWS)
-
-
-def _parts(run: RunFolder, table: str) -> str:
-    return f"{glob.escape(str(run.table_folder(table)))}/part-*.parquet"
-
-
-def _shards(settings: Settings) -> dict[str, Any]:
-    return {"seed": str(settings.seed), "shard_size": settings.shard_size}
-
-
-def _query(sql: str, **parameters: Any) -> pa.Table:
-    with duckdb.connect() as connection:
-        return connection.sql(sql, params=parameters).to_arrow_table()

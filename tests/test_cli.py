@@ -50,6 +50,30 @@ def test_a_wrong_setting_is_named_before_anything_is_written(command: Command, t
     assert not (tmp_path / "run").exists()
 
 
+def test_a_bad_opt_out_file_is_named_before_anything_is_written(command: Command, tmp_path: Path) -> None:
+    names, settings, listed = (tmp_path / name for name in ("names.txt", "settings.toml", "opt-out.txt"))
+    names.write_text("example.com\n")
+    settings.write_text(f"opt_out = '{listed}'\n")
+    listed.write_text("example.net\n192.0.2.1/24\n")
+    for more in (("--resolver", "127.0.0.1:1"), ("--lab",)):
+        status, said = command(
+            "run", str(names), "--out", str(tmp_path / "run"), "--settings", str(settings), *more
+        )
+        assert status == USAGE
+        assert said.startswith(f"starttls-survey: setting opt_out: {listed}:2: '192.0.2.1/24'")
+        assert said.count("\n") == 1
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_check_of_a_domain_that_opted_out_is_no_failure(command: Command, tmp_path: Path) -> None:
+    settings, listed = tmp_path / "settings.toml", tmp_path / "opt-out.txt"
+    settings.write_text(f"opt_out = '{listed}'\n")
+    listed.write_text("example.com\n")
+    check = ("check", "www.example.com", "--settings", str(settings), "--resolver", "127.0.0.1:1")
+    assert command(*check) == (0, "")
+    assert command(*check, "--json") == (0, "")
+
+
 def test_a_folder_that_is_no_run_is_left_alone(command: Command, tmp_path: Path) -> None:
     names = tmp_path / "names.txt"
     names.write_text("example.com\n")

@@ -16,7 +16,7 @@ from trio.testing import MockClock
 
 import crawler.doctor.examination
 from crawler.doctor.dnssec_checks import is_trusted, refuses_bogus_answers, validates
-from crawler.doctor.examination import CHECKS, diagnose, examine
+from crawler.doctor.examination import RESOLVER_CHECKS, diagnose, examine
 from crawler.doctor.rendering import render
 from crawler.doctor.resolver_checks import answers_over_udp
 from crawler.doctor.subject import Finding, ReferenceNames, State, open_subject
@@ -39,7 +39,7 @@ UDP, TCP, TRUSTED, VALIDATES, REFUSES, EXPLAINS, DENIES, PASSES_LARGE = (
     "denies what does not exist",
     "passes large answers",
 )
-OK, WARNING, FAILED, UNKNOWN = State
+OK, WARNING, FAILED, UNKNOWN, _ = State
 
 ALL_WELL = dict.fromkeys((UDP, TCP, TRUSTED, VALIDATES, REFUSES, EXPLAINS, DENIES, PASSES_LARGE), OK)
 DNSKEY_MISSING = 9
@@ -154,7 +154,7 @@ def named(findings: list[Finding], name: str) -> Finding:
 
 async def examined(answer: Answer, names: ReferenceNames = NAMES, **changes: Any) -> list[Finding]:
     async with serving(answer, **changes) as settings:
-        return await examine(settings, names)
+        return await examine(settings, names, checks=RESOLVER_CHECKS)
 
 
 # --- whole examinations ---
@@ -163,7 +163,7 @@ async def examined(answer: Answer, names: ReferenceNames = NAMES, **changes: Any
 async def test_a_validating_resolver_passes_every_check() -> None:
     findings = await examined(validating)
     assert states(findings) == ALL_WELL
-    assert len(findings) == len(CHECKS)
+    assert len(findings) == len(RESOLVER_CHECKS)
     assert all(finding.remedy is None for finding in findings)
     assert named(findings, EXPLAINS).detail == "extended error 9, dnskey missing"
     assert named(findings, PASSES_LARGE).detail == "large.test: 1,600 octets of TXT"
@@ -381,6 +381,8 @@ def test_a_finding_has_a_remedy_exactly_if_something_is_wrong() -> None:
         Finding("is well", State.OK, "yes", "nothing")
     with pytest.raises(AssertionError):
         Finding("is well", State.FAILED, "no")
+    with pytest.raises(AssertionError):
+        Finding("is well", State.SKIPPED, "not asked", "ask")
 
 
 def test_a_finding_is_one_line_and_one_more_for_what_to_do() -> None:
@@ -398,6 +400,6 @@ def test_a_finding_is_one_line_and_one_more_for_what_to_do() -> None:
 
 
 def test_every_state_has_a_colour_of_its_own() -> None:
-    findings = [Finding("x", state, "y", None if state is OK else "z") for state in State]
+    findings = [Finding("x", state, "y", "z" if state.needs_remedy else None) for state in State]
     styles = {str(line.spans[0].style) for line in render(findings) if line.spans}
     assert len(styles) == len(State)

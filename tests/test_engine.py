@@ -1,10 +1,11 @@
 """The engine and its lanes, with a made-up stage on threads in place of processes."""
 
 import contextlib
+import dataclasses
 import queue
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,12 +14,15 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 
-from crawler.engine import Engine, Interruption, StoppedError
+from crawler.engine import Engine, Interruption, StoppedError, deal_shards
+from crawler.lane import Channels, join_channels
 from crawler.outcomes import DnssecStatus, LookupStatus
 from crawler.records import AddressLookup, MxHost
 from crawler.settings import Settings
-from crawler.stage import Observation, Row, Stage, certificate_parts, work_list
+from crawler.stage import QUEUES, Observation, Row, Stage, certificate_parts, work_list
 from crawler.storage import RunFolder, write_parquet
 
 SETTINGS = Settings(hello_name="scan.example", domains_in_flight=4)
@@ -33,6 +37,7 @@ class Counts:
     done: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     on_advance: Callable[[], None] = lambda: None
+    notes: list[str] = field(default_factory=list)
 
     def begin(self, stage: str, total: int, done: int) -> None:
         self.total, self.done = total, done
@@ -44,6 +49,32 @@ class Counts:
 
     def end(self) -> None:
         pass
+
+    def note(self, text: str, *, paused: bool = False) -> None:
+        self.notes.append(f"{text} ({paused=})")
+
+
+@dataclass
+class Watched:
+    """A Watch whose problem is said."""
+
+    problem: str | None
+
+
+@dataclass
+class FakePacer:
+    paused: threading.Event
+
+    def pause(self) -> None:
+        self.paused.set()
+
+    def go_on(self) -> None:
+        self.paused.clear()
+
+
+@dataclass
+class PausedTools:
+    pacer: FakePacer
 
 
 def host(row: Row) -> Observation:
@@ -63,17 +94,12 @@ async def no_tools(_settings: Settings) -> AsyncIterator[None]:
     yield
 
 
-def each_row(rows: Sequence[Row], _settings: Settings) -> list[Sequence[Row]]:
-    return [(row,) for row in rows]
-
-
 def stage(observe: Callable[[Row, None], Awaitable[Observation]]) -> Stage:
     return Stage(
         name="made_up",
         tables=("mx_hosts",),
         open_tools=no_tools,
         observe=observe,
-        strands=each_row,
         in_flight="domains_in_flight",
     )
 
@@ -91,12 +117,12 @@ def run_with(tmp_path: Path, rows: int, shard_size: int) -> RunFolder:
 
 @contextlib.contextmanager
 def engine_for(counts: Counts, interruption: Interruption, workers: int = 2) -> Iterator[Engine]:
-    with ThreadPoolExecutor(workers) as executor:
+    channels = Channels(reports=queue.SimpleQueue(), stop=threading.Event(), pause=threading.Event())
+    with ThreadPoolExecutor(workers, initializer=join_channels, initargs=(channels,)) as executor:
         yield Engine(
             executor=executor,
             workers=workers,
-            reports=queue.Queue(),
-            stop=threading.Event(),
+            channels=channels,
             feedback=counts,
             interruption=interruption,
         )
@@ -144,7 +170,7 @@ def test_a_slow_row_of_one_shard_does_not_hold_up_the_next(tmp_path: Path) -> No
     assert len(hosts_in(run)) == 20
 
 
-def test_no_more_strands_run_at_once_than_the_setting_says(tmp_path: Path) -> None:
+def test_no_more_rows_are_taken_up_at_once_than_the_setting_says(tmp_path: Path) -> None:
     run = run_with(tmp_path, rows=40, shard_size=10)
     running, most = 0, 0
 
@@ -216,3 +242,75 @@ def test_a_full_disk_is_said_as_the_system_says_it(tmp_path: Path, monkeypatch: 
     run = run_with(tmp_path, rows=5, shard_size=5)
     with engine_for(Counts(), Interruption()) as engine, pytest.raises(OSError, match="No space left"):
         engine.run(stage(observe_at_once), run, SETTINGS)
+
+
+def test_a_paced_stage_pauses_while_the_watch_knows_of_a_problem(tmp_path: Path) -> None:
+    run, counts = run_with(tmp_path, rows=3, shard_size=3), Counts()
+    watch = Watched(problem="port 25 is blocked")
+    paused = threading.Event()
+
+    @contextlib.asynccontextmanager
+    async def open_pacer(_settings: Settings) -> AsyncIterator["PausedTools"]:
+        yield PausedTools(FakePacer(paused))
+
+    async def observe(row: Row, _tools: object) -> Observation:
+        with trio.fail_after(10):
+            while not paused.is_set():
+                await trio.sleep(0.01)
+            watch.problem = None
+            while paused.is_set():
+                await trio.sleep(0.01)
+        return host(row)
+
+    paced = dataclasses.replace(stage(observe), open_tools=open_pacer, is_paced=True)
+    with engine_for(counts, Interruption(), workers=1) as engine:
+        engine.run(paced, run, SETTINGS, watch)
+    assert counts.notes == [
+        "paused: port 25 is blocked (paused=True)",
+        "goes on: the control hosts answer (paused=False)",
+    ]
+    assert counts.done == 3
+
+
+def test_a_stage_that_asks_no_mail_host_minds_no_watch(tmp_path: Path) -> None:
+    run, counts = run_with(tmp_path, rows=3, shard_size=3), Counts()
+    with engine_for(counts, Interruption()) as engine:
+        engine.run(stage(observe_at_once), run, SETTINGS, Watched(problem="port 25 is blocked"))
+    assert counts.notes == []
+
+
+def test_a_queue_is_never_in_two_lanes() -> None:
+    dealt = deal_shards([0, 1, 2, QUEUES, QUEUES + 1, 2 * QUEUES, 3 * QUEUES], lanes=2)
+    assert sorted(shard for lane in dealt for shard in lane) == [0, 1, 2, 64, 65, 128, 192]
+    queues = [{shard % QUEUES for shard in lane} for lane in dealt]
+    assert queues[0].isdisjoint(queues[1])
+
+
+def test_a_lane_takes_from_its_queues_in_proportion() -> None:
+    (lane,) = deal_shards([*range(0, 5 * QUEUES, QUEUES), 1, QUEUES + 1], lanes=1)
+    assert [shard % QUEUES for shard in lane] == [0, 1, 0, 0, 0, 1, 0]
+
+
+def test_there_are_no_lanes_without_shards() -> None:
+    assert deal_shards([5], lanes=3) == [(5,)]
+    assert deal_shards([], lanes=3) == []
+
+
+@given(shards=st.sets(st.integers(0, 2000)), lanes=st.integers(1, 9))
+def test_every_shard_is_dealt_once(shards: set[int], lanes: int) -> None:
+    dealt = deal_shards(shards, lanes)
+    assert sorted(shard for lane in dealt for shard in lane) == sorted(shards)
+    assert len(dealt) <= lanes
+
+
+def test_the_rate_of_the_whole_is_shared_among_the_lanes(tmp_path: Path) -> None:
+    run, shares = run_with(tmp_path, rows=20, shard_size=10), []
+
+    @contextlib.asynccontextmanager
+    async def note_share(settings: Settings) -> AsyncIterator[None]:
+        shares.append(settings.sessions_per_second)
+        yield
+
+    with engine_for(Counts(), Interruption()) as engine:
+        engine.run(dataclasses.replace(stage(observe_at_once), open_tools=note_share), run, SETTINGS)
+    assert shares == [SETTINGS.sessions_per_second / 2] * 2

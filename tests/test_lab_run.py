@@ -21,12 +21,14 @@ NAMES = 700
 SETTINGS = """
 dns_timeout_seconds = 0.5
 connect_timeout_seconds = 1.5
-greeting_timeout_seconds = 7.0
 reply_timeout_seconds = 2.0
 handshake_timeout_seconds = 2.0
 session_timeout_seconds = 12.0
+patient_timeout_seconds = 7.0
+patient_session_timeout_seconds = 12.0
 policy_timeout_seconds = 3.0
 shard_size = 100
+sample_size = 10
 """
 JUNK = ["http://example.gov/", "", "192.0.2.1", "a" * 5000, "postmaster@example.gov"]
 
@@ -119,9 +121,23 @@ def test_every_listed_name_and_every_endpoint_stands_exactly_once(run: Path) -> 
         SELECT mx_host, unnest(list_concat(a.addresses, aaaa.addresses)) AS address
         FROM 'RUN/mx_hosts/*.parquet'
     """
-    sessions = "SELECT mx_host, address FROM 'RUN/sessions/*.parquet'"
+    sessions = "SELECT mx_host, address FROM 'RUN/sessions/*.parquet' WHERE attempt = 1"
     assert query(run, f"({endpoints}) EXCEPT ALL ({sessions})") == []
     assert query(run, f"({sessions}) EXCEPT ALL ({endpoints})") == []
+
+
+def test_the_names_of_a_large_provider_are_left_to_a_sample(run: Path) -> None:
+    ((names, large),) = query(
+        run,
+        """
+        SELECT count(*), count(*) FILTER (provider IN ('bigmail.test', 'proofing.example'))
+        FROM 'RUN/session_verdicts/*.parquet' JOIN 'RUN/mx_hosts/*.parquet' USING (mx_host)
+        WHERE basis = 'inferred'
+        """,
+    )
+    assert isinstance(names, int)
+    assert names == large
+    assert names > 20
 
 
 def test_junk_in_the_list_is_in_rejected_csv_and_the_rest_was_surveyed(run: Path) -> None:

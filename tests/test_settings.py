@@ -35,6 +35,7 @@ def test_settings_come_back_from_their_plain_form() -> None:
         ({"dns_timeout_seconds": float("nan")}, "setting dns_timeout_seconds: nan is not above zero"),
         ({"dns_timeout_seconds": float("inf")}, "setting dns_timeout_seconds"),
         ({"dns_attempts": 0}, "setting dns_attempts: 0 is not above zero"),
+        ({"policy_fetches_per_address": 0}, "setting policy_fetches_per_address: 0 is not above zero"),
         ({"smtp_port": 70000}, "setting smtp_port: 70000 is no port number"),
         ({"allowed_ranges": "127.0.0.0/8"}, "is no list of strings"),
         ({"allowed_ranges": ["127.0.0.1/8"]}, "has host bits set"),

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
 from crawler.domain_list import RejectedLine
-from crawler.outcomes import Rejection
+from crawler.outcomes import Failure, Rejection
 from crawler.storage import RunFolder, RunFolderError, write_parquet
+from tests.session_rows import session
 
 
 def test_a_part_file_that_fails_while_written_leaves_nothing(
@@ -54,3 +56,13 @@ def test_rejected_lines_are_listed_with_their_reason(tmp_path: Path) -> None:
     assert (
         tmp_path / "rejected.csv"
     ).read_text() == 'line,text,reason\n3,"a ""quoted"", line",not_a_domain\n'
+
+
+def test_nulls_beside_one_text_are_nulls_to_duckdb(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    sessions = [session(f"mx{n}.example", "192.0.2.1", failure=Failure.TIMEOUT) for n in range(9)]
+    run.write_part("sessions", 0, [*sessions, session("well.example", "192.0.2.1")])
+    with duckdb.connect() as connection:
+        for condition in ("failure IS NULL", "failure IS DISTINCT FROM 'timeout'"):
+            found = connection.sql(f"SELECT mx_host FROM '{run.part_path('sessions', 0)}' WHERE {condition}")
+            assert found.fetchall() == [("well.example",)]

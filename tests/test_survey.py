@@ -1,9 +1,11 @@
 """Preparing a run folder: made once, accepted again, never mixed."""
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import certifi
 import pytest
@@ -14,7 +16,7 @@ from crawler.outcomes import Rejection
 from crawler.settings import Settings, settings_from
 from crawler.stage import read_work
 from crawler.storage import RunFolder, RunFolderError
-from crawler.survey import adopt_root_store, finish, prepare, read_manifest
+from crawler.survey import adopt_root_store, finish, prepare, read_manifest, record_start
 from crawler.verdicts.pkix import RootStoreError
 
 
@@ -25,6 +27,9 @@ class NoFeedback:
         pass
 
     def advance(self, done: int, failures: Mapping[str, int]) -> None:
+        pass
+
+    def note(self, text: str, *, paused: bool = False) -> None:
         pass
 
     def end(self) -> None:
@@ -61,7 +66,40 @@ def test_the_same_list_and_settings_go_on_in_the_same_folder(run: RunFolder) -> 
     before = run.manifest_path.read_bytes()
     prepare(run, LIST, SETTINGS, None)
     prepare(run, LIST, dataclasses.replace(SETTINGS, workers=7, sessions_in_flight=9), None)
+    gentler = dataclasses.replace(
+        SETTINGS, address_gap_seconds=60.0, sessions_per_second=1.0, opt_out="opt-out.txt", control_hosts=()
+    )
+    prepare(run, LIST, gentler, None)
     assert run.manifest_path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sample_size": 0},
+        {"address_cap": 7},
+        {"provider_cap": 7},
+        {"mx_hosts_per_domain": 7},
+        {"retry_delay_seconds": 7.0},
+        {"greeting_timeout_seconds": 7.0},
+        {"patient_timeout_seconds": 7.0},
+    ],
+)
+def test_what_decides_who_is_asked_or_how_long_stays_as_it_was(
+    run: RunFolder, change: dict[str, Any]
+) -> None:
+    (name,) = change
+    with pytest.raises(RunFolderError, match=f"a run with {name} = "):
+        prepare(run, LIST, dataclasses.replace(SETTINGS, **change), None)
+
+
+def test_each_start_records_the_opt_out_file_that_it_works_with(run: RunFolder, tmp_path: Path) -> None:
+    record_start(run, SETTINGS)
+    assert read_manifest(run)["opt_out"] is None
+    listed = tmp_path / "opt-out.txt"
+    listed.write_text("example.com\n")
+    record_start(run, dataclasses.replace(SETTINGS, opt_out=str(listed)))
+    assert read_manifest(run)["opt_out"] == hashlib.sha256(b"example.com\n").hexdigest()
 
 
 def test_another_list_other_settings_or_another_internet_are_refused(run: RunFolder) -> None:

@@ -1,5 +1,6 @@
 """The queries between the stages."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from crawler.domain_list import ListedDomain
 from crawler.outcomes import DnssecStatus, LookupStatus, MxKind, UnusableExchange
 from crawler.protocol.certificate import read_certificate
-from crawler.records import AddressLookup, Certificate, Domain, MxHost, MxLookup, MxRecord
+from crawler.records import Certificate, Domain, MxLookup, MxRecord
 from crawler.schema import to_table
 from crawler.settings import Settings
 from crawler.stage import certificate_parts, read_work, work_list
@@ -17,7 +18,6 @@ from crawler.storage import RunFolder, write_parquet
 from crawler.work_lists import (
     gather_certificates,
     list_domains,
-    list_endpoints,
     list_hosts,
     shard_sizes,
 )
@@ -48,14 +48,6 @@ def domain(name: str, kind: MxKind, *records: tuple[int, str, UnusableExchange |
         tlsrpt_txt=None,
         resolved_at=NOW,
     )
-
-
-def host(name: str, a: tuple[str, ...], aaaa: tuple[str, ...] = ()) -> MxHost:
-    def lookup(addresses: tuple[str, ...]) -> AddressLookup:
-        status = LookupStatus.NOERROR if addresses else LookupStatus.NODATA
-        return AddressLookup(status=status, dnssec_status=DnssecStatus.SECURE, addresses=addresses)
-
-    return MxHost(mx_host=name, provider="x", a=lookup(a), aaaa=lookup(aaaa), resolved_at=NOW)
 
 
 def work(run: RunFolder, stage: str) -> list[dict[str, object]]:
@@ -103,29 +95,33 @@ def test_every_usable_exchange_and_every_implicit_candidate_is_a_host_once(run: 
     ]
 
 
-def test_every_pair_of_host_and_address_is_probed_once_and_an_address_stays_in_one_shard(
-    run: RunFolder,
-) -> None:
-    customers = [host(f"customer{i}.example", ("192.0.2.1", "192.0.2.2")) for i in range(5)]
-    run.write_part("mx_hosts", 0, [*customers, host("one.example", ("192.0.2.3",), ("2001:db8::1",))])
-    run.write_part("mx_hosts", 1, [host("none.example", ())])
-    list_endpoints(run, SETTINGS)
-    rows = work(run, "probe")
-    pairs = [(row["mx_host"], row["address"]) for row in rows]
-    assert len(pairs) == len(set(pairs)) == 12
-    shards_of = {
-        str(row["address"]): {r["shard"] for r in rows if r["address"] == row["address"]} for row in rows
+def test_hosts_beyond_the_limit_in_every_domain_that_names_them_are_withheld(run: RunFolder) -> None:
+    unusable = (1, "192.0.2.1", UnusableExchange.IP_LITERAL)
+    many = [
+        (20, "d.example", None),
+        (20, "c.example", None),
+        (10, "b.example", None),
+        (30, "a.example", None),
+    ]
+    run.write_part(
+        "domains",
+        0,
+        [
+            domain("one.example", MxKind.EXPLICIT, unusable, *many, (5, "d.example", None)),
+            domain("two.example", MxKind.EXPLICIT, *[(n, f"{n}.example", None) for n in range(1, 5)]),
+            domain("three.example", MxKind.EXPLICIT, (10, "4.example", None)),
+            domain("none.example", MxKind.NO_MX),
+        ],
+    )
+    list_hosts(run, replace(SETTINGS, mx_hosts_per_domain=2))
+    found = {row["mx_host"]: row["withheld"] for row in work(run, "hosts")}
+    assert {name for name, withheld in found.items() if withheld is None} == {
+        *("d.example", "b.example"),
+        *("1.example", "2.example", "4.example", "none.example"),
     }
-    assert all(len(shards) == 1 for shards in shards_of.values())
-
-
-def test_the_order_of_work_depends_on_the_seed_alone(run: RunFolder) -> None:
-    run.write_part("mx_hosts", 0, [host(f"mx{i}.example", (f"192.0.2.{i}",)) for i in range(20)])
-    orders = []
-    for seed in (1, 1, 2):
-        list_endpoints(run, Settings(hello_name="scan.example", seed=seed))
-        orders.append([row["mx_host"] for row in work(run, "probe")])
-    assert orders[0] == orders[1] != orders[2]
+    assert {name for name, withheld in found.items() if withheld == "over_limit"} == {
+        *("c.example", "a.example", "3.example")
+    }
 
 
 def test_a_certificate_that_many_shards_saw_stands_once(run: RunFolder) -> None:

@@ -1,5 +1,6 @@
 -- The numbers of every figure row fit together: a share is its numerator by its denominator, and its bounds are
--- what the unknown make of it. Known, unknown and never together are the population that the unit names.
+-- what the unknown make of it. Known, unknown and never together are the population that the unit names. What
+-- is inferred is part of the denominator, and has a bound no larger than itself; what is not has none.
 -- The effective number of providers is the one figure that is no share.
 WITH wholes AS (
     FROM (VALUES
@@ -18,7 +19,12 @@ WITH wholes AS (
         ('MX host, determined (of H)', (SELECT count(*) FROM mail_hosts)),
         ('MX host with TLS', (SELECT count(*) FROM host_answers WHERE supports IS NOT false)),
         ('reached MX host (H)', (SELECT count(*) FROM H)),
-        ('MX host address', (SELECT count(*) FROM address_answers))
+        ('MX host address', (SELECT count(*) FROM address_answers)),
+        ('MX host address asked', (SELECT count(DISTINCT (mx_host, address)) FROM sessions
+                                   WHERE stage <> 'not_attempted')),
+        ('MX host address that failed for now at first',
+         (SELECT count(*) FROM sessions
+          WHERE attempt = 1 AND failed_for_now(stage, failure, pushed_back)))
     ) AS named (unit, whole)
 ),
 rows AS (
@@ -29,10 +35,12 @@ rows AS (
 )
 SELECT figure || ': ' || stratum || ' (' || unit || ')' AS subject,
        numerator || ' of ' || denominator || ', ' || unknown || ' unknown, ' || never || ' never, bounds '
-       || coalesce(low || '..' || high, 'none') || coalesce(', of a population of ' || population, '')
+       || coalesce(low || '..' || high, 'none') || ', ' || inferred || ' inferred, off by ' || inference_bound
+       || coalesce(', of a population of ' || population, '')
        AS violation
 FROM rows
-WHERE least(numerator, denominator, unknown, never) < 0
+WHERE least(numerator, denominator, unknown, never, inferred, inference_bound) < 0
+   OR inference_bound > inferred OR inferred > denominator OR (inferred = 0) <> (inference_bound = 0)
    OR (numerator > denominator AND NOT is_index)
    OR estimate IS DISTINCT FROM share(numerator, denominator)
    OR low IS DISTINCT FROM CASE WHEN denominator > 0 THEN share(numerator, denominator + unknown) END

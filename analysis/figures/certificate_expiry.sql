@@ -17,10 +17,10 @@ words AS (
                    'up to 30 days', 'up to 90 days', 'up to a year', 'up to ten years',
                    'more than ten years', 'unparsable']) AS stratum,
            generate_subscripts(range(9), 1) AS place
-),
-totals AS (SELECT count(*) AS total FROM classes)
-SELECT stratum, 'pair of MX host and certificate' AS unit, unnest(census(n, total - n, 0))
+)
+SELECT stratum, 'pair of MX host and certificate' AS unit,
+       unnest(census(n, total - n, 0, inferred := inferred, inference_bound := inference_bound))
 FROM (SELECT words.place, stratum, count(classes.place) AS n
       FROM words LEFT JOIN classes USING (place) GROUP BY ALL)
-     CROSS JOIN totals
+     CROSS JOIN leaf_totals
 ORDER BY place;

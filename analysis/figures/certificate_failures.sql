@@ -17,9 +17,6 @@ places AS (
     FROM tls_addresses CROSS JOIN vocabulary
     GROUP BY mx_host
 ),
-totals AS (
-    SELECT count(*) FILTER (supports) AS tls, count(*) FILTER (supports IS NULL) AS unknown FROM host_answers
-),
 counts AS (
     SELECT place, 'reason: ' || reasons[place] AS stratum, count(*) AS n
     FROM places CROSS JOIN vocabulary GROUP BY place, reasons[place]
@@ -28,6 +25,7 @@ counts AS (
     UNION ALL
     SELECT 101, 'only by common name', count(*) FILTER (cn_only) FROM places
 )
-SELECT stratum, 'MX host with TLS' AS unit, unnest(census(n, tls - n, unknown))
-FROM counts CROSS JOIN totals
+SELECT stratum, 'MX host with TLS' AS unit,
+       unnest(census(n, tls - n, unknown, inferred := inferred, inference_bound := inference_bound))
+FROM counts CROSS JOIN hosts_with_tls
 ORDER BY place;

@@ -26,5 +26,5 @@ classes AS (
     FROM ranked GROUP BY stratum
 )
 SELECT stratum, 'pair of MX host and certificate' AS unit,
-       unnest(census(n, total - n, 0))
-FROM classes CROSS JOIN (SELECT count(*) AS total FROM named) ORDER BY place;
+       unnest(census(n, total - n, 0, inferred := inferred, inference_bound := inference_bound))
+FROM classes CROSS JOIN leaf_totals ORDER BY place;

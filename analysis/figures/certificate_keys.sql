@@ -14,5 +14,6 @@ classes AS (
            min(place) AS place, sum(n) AS n
     FROM ranked GROUP BY stratum
 )
-SELECT stratum, 'pair of MX host and certificate' AS unit, unnest(census(n, total - n, 0))
-FROM classes CROSS JOIN (SELECT count(*) AS total FROM keys) ORDER BY place;
+SELECT stratum, 'pair of MX host and certificate' AS unit,
+       unnest(census(n, total - n, 0, inferred := inferred, inference_bound := inference_bound))
+FROM classes CROSS JOIN leaf_totals ORDER BY place;

@@ -6,7 +6,7 @@
 -- the headline fails here too, and the denominator is the headline's, as are the bounds. The name of the mail
 -- domain is tested at domains alone, since one host serves many. Rules: domains.sql.
 WITH steps AS (
-    SELECT place, unit, answer, may_be, unnest([
+    SELECT place, unit, answer, may_be, doubt, unnest([
         {step: 1, stratum: 'path', passed: path_ok},
         {step: 2, stratum: '+ time', passed: path_ok AND time_ok},
         {step: 3, stratum: '+ name of the MX host', passed: path_ok AND time_ok AND name_mx_ok},
@@ -18,7 +18,7 @@ WITH steps AS (
     ], recursive := true)
     FROM tls_answers
 )
-SELECT stratum, unit, unnest(census_of(and_passes(answer, passed), may_be))
+SELECT stratum, unit, unnest(census_of(and_passes(answer, passed), may_be, doubt))
 FROM steps
 WHERE place = 2 OR step NOT IN (4, 7)
 GROUP BY place, unit, step, stratum

@@ -2,10 +2,11 @@
 -- mail domain (D2): secure and insecure are shares of those that a trusted resolver could tell apart; what it
 -- could not (unvalidated, indeterminate) moves the bounds, and stands in rows of its own with all of D2
 -- below. bogus is no part of D2: a bogus answer is a failed lookup, so nobody knows the MX. It shows among
--- the listed domains (D0), where every status is a plain count: they add up to the whole.
+-- the listed domains (D0), where every status is a plain count: they add up to the whole. not_attempted =
+-- nothing was asked, since the domain is opted out.
 WITH statuses AS (
-    SELECT unnest(['secure', 'insecure', 'bogus', 'indeterminate', 'unvalidated']) AS status,
-           generate_subscripts(range(5), 1) AS place
+    SELECT unnest(['secure', 'insecure', 'bogus', 'indeterminate', 'unvalidated', 'not_attempted']) AS status,
+           generate_subscripts(range(6), 1) AS place
 )
 SELECT stratum, unit, unnest("row")
 FROM (

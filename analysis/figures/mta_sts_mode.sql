@@ -4,8 +4,8 @@
 --   no       an answer, and no valid policy in it: the policy host provably has no address, refused the
 --            connection, ended the handshake with an alert or no TLS; its certificate, status, content type,
 --            size or text is wrong
---   unknown  no answer: address lookup failed, special-purpose address (never asked), no route, timeout,
---            reset, closed, or this machine's own fault. Moves the bounds.
+--   unknown  no answer: address lookup failed, an address never asked (special purpose, opted out), no route,
+--            timeout, reset, closed, or this machine's own fault. Moves the bounds.
 -- mode: of the domains with a valid record and a valid policy; "none" withdraws a policy, it is not adoption.
 -- Domains whose policy is unknown may have any mode: they move the bounds of the modes too.
 WITH adopters AS (

@@ -1,8 +1,8 @@
 -- MTA-STS records: the TXT RRset at _mta-sts.<domain> (RFC 8461 s3.1).
 -- valid record = exactly one record that starts with "v=STSv1;", with a valid id. any record = one or more
 -- that start so, valid or not; the broken ones follow by kind. A domain that does not exist has no record.
--- Units: listed domain (D0), mail-capable domain (D2), as far as the lookup was answered: a failed one is not
--- known and moves the bounds.
+-- Units: listed domain (D0), mail-capable domain (D2), as far as the lookup was answered: one that
+-- failed, or was not made as the domain is opted out, is not known and moves the bounds.
 WITH strata AS (
     SELECT unnest([
         {step: 1, stratum: 'valid record', words: ['valid']},

@@ -3,7 +3,7 @@
 -- Reachable mail domain: every reached primary MX host supports STARTTLS with such a group; the denominator
 -- is the headline's, and so are the bounds. Rules: domains.sql.
 SELECT 'hybrid group with ML-KEM' AS stratum, unit,
-       unnest(census_of(and_passes(answer, post_quantum), may_be))
+       unnest(census_of(and_passes(answer, post_quantum), may_be, doubt))
 FROM tls_answers
 GROUP BY place, unit
 ORDER BY place;

@@ -8,7 +8,7 @@ WITH versions AS (SELECT unnest(['TLSv1.3', 'TLSv1.2', 'TLSv1.1', 'TLSv1', 'no T
                          generate_subscripts(range(5), 1) AS version_place)
 SELECT stratum, unit,
        unnest(census_of(CASE WHEN answer THEN version = stratum
-                             WHEN NOT answer THEN stratum = 'no TLS' END, may_be))
+                             WHEN NOT answer THEN stratum = 'no TLS' END, may_be, doubt))
 FROM tls_answers CROSS JOIN versions
 WHERE place = 2 OR stratum <> 'no TLS'
 GROUP BY place, unit, version_place, stratum

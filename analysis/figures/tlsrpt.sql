@@ -1,7 +1,8 @@
 -- SMTP TLS reporting: the TXT RRset at _smtp._tls.<domain> (RFC 8460 s3).
 -- valid record = exactly one record that starts with "v=TLSRPTv1;", with at least one mailto: or https: rua.
 -- Units: listed domain (D0), where one that does not exist has no record, and mail-capable domain (D2), as far
--- as the lookup was answered: a failed one is not known and moves the bounds.
+-- as the lookup was answered: one that failed, or was not made as the domain is opted out, is not known and
+-- moves the bounds.
 WITH strata AS (
     SELECT unnest([
         {step: 1, stratum: 'valid record', words: ['valid']},

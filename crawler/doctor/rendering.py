@@ -6,7 +6,13 @@ from rich.text import Text
 
 from crawler.doctor.subject import Finding, State
 
-_COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red", State.UNKNOWN: "cyan"}
+_COLOURS = {
+    State.OK: "green",
+    State.WARNING: "yellow",
+    State.FAILED: "red",
+    State.UNKNOWN: "cyan",
+    State.SKIPPED: "bright_black",
+}
 _MARGIN = max(map(len, State)) + 2
 
 

@@ -11,17 +11,20 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from crawler.lab.internet import CertificateOrder
+from crawler.lab.odd_certificates import names_extension, signed_with_sha1
 
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 KEYS_PER_KIND = 2
 """Servers share a few keys: making an RSA key for each would take minutes."""
 AUTHORITY_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=90)
+STRANGERS = 98
+"""Certificates of a chain of 100 that have nothing to do with the first two."""
 
 _MARGIN = timedelta(days=1)
 _VALIDITY = {
@@ -30,6 +33,8 @@ _VALIDITY = {
     "not_yet_valid": (timedelta(days=200), timedelta(days=560)),
 }
 _LONGEST_COMMON_NAME = 64  # RFC 5280 appendix A.1, ub-common-name
+_IDENTITY = ("common_name", "dns_names", "names_der", "key", "issuer", "validity", "signature")
+"""The parts of an order that make its certificate; the rest is about what is sent with it."""
 _ISSUER_USAGE = x509.KeyUsage(
     digital_signature=False,
     content_commitment=False,
@@ -96,7 +101,9 @@ class Authority:
     roots: dict[str, Issuer]
     intermediates: dict[str, Issuer]
     keys: dict[str, list[PrivateKey]]
-    """Shared keys by kind: ecdsa (P-256), rsa (2048 bits)."""
+    """Shared keys by kind: ecdsa (P-256), rsa (2048 bits), rsa1024, ed25519."""
+    strangers: tuple[Issuer, ...] = ()
+    """Self-signed; sent where they do not belong."""
     leaves: dict[str, Leaf] = field(default_factory=dict)
     """What was issued, by everything that tells one order from another."""
 
@@ -105,7 +112,7 @@ class Authority:
         return {order_id: self._issue(order, now) for order_id, order in orders.items()}
 
     def _issue(self, order: CertificateOrder, now: datetime) -> Issued:
-        identity = json.dumps((order.common_name, order.dns_names, order.key, order.issuer, order.validity))
+        identity = json.dumps([getattr(order, name) for name in _IDENTITY])
         key_index = zlib.crc32(order.common_name.encode()) % KEYS_PER_KIND
         leaf = self.leaves.get(identity)
         if leaf is None or leaf.usable_until <= now:
@@ -120,6 +127,8 @@ class Authority:
         intermediate = self.intermediates[order.issuer]
         if order.chain_sent == "leaf_intermediate":
             return (intermediate,)
+        if order.chain_sent == "strangers":
+            return (intermediate, *self.strangers)
         return (intermediate, self.roots[order.issuer])
 
     def _sign(self, order: CertificateOrder, key: PrivateKey, now: datetime) -> bytes:
@@ -139,10 +148,17 @@ class Authority:
         )
         if issuer:
             builder = builder.add_extension(issuer.key_identifier, critical=False)
-        if order.dns_names:
+        if order.names_der:
+            builder = builder.add_extension(names_extension(order.names_der), critical=False)
+        elif order.dns_names:
             names = x509.SubjectAlternativeName([x509.DNSName(name) for name in order.dns_names])
             builder = builder.add_extension(names, critical=False)
-        certificate = builder.sign(issuer.key if issuer else key, hashes.SHA256())
+        signer = issuer.key if issuer else key
+        digest = None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+        certificate = builder.sign(signer, digest)
+        if order.signature == "sha1":
+            assert isinstance(signer, rsa.RSAPrivateKey)
+            return signed_with_sha1(certificate, signer)
         return certificate.public_bytes(serialization.Encoding.DER)
 
     def write_root_store(self, path: Path) -> None:
@@ -161,7 +177,13 @@ def make_authority(now: datetime) -> Authority:
         keys={
             "ecdsa": [ec.generate_private_key(ec.SECP256R1()) for _ in range(KEYS_PER_KIND)],
             "rsa": [rsa.generate_private_key(65537, 2048) for _ in range(KEYS_PER_KIND)],
+            "rsa1024": [
+                rsa.generate_private_key(65537, 1024)  # noqa: S505  what it is weak for is what it is for
+                for _ in range(KEYS_PER_KIND)
+            ],
+            "ed25519": [ed25519.Ed25519PrivateKey.generate() for _ in range(KEYS_PER_KIND)],
         },
+        strangers=tuple(_make_issuer(f"stranger {n:02}", None, now) for n in range(STRANGERS)),
     )
 
 

@@ -27,7 +27,7 @@ from crawler.lab.authority import (
     make_authority,
 )
 
-FILE_NAME = "authority-1.json"
+FILE_NAME = "authority-2.json"
 """The number goes up when what the file says, or what a certificate contains, changes."""
 
 
@@ -72,6 +72,7 @@ def _to_plain(authority: Authority) -> dict[str, Any]:
         "made_at": authority.made_at.isoformat(),
         "roots": {name: _issuer_to_plain(issuer) for name, issuer in authority.roots.items()},
         "intermediates": {name: _issuer_to_plain(issuer) for name, issuer in authority.intermediates.items()},
+        "strangers": [_issuer_to_plain(issuer) for issuer in authority.strangers],
         "keys": {kind: [_key_to_plain(key) for key in keys] for kind, keys in authority.keys.items()},
         "leaves": {
             identity: [_base64(leaf.der), leaf.usable_until.isoformat()]
@@ -90,6 +91,7 @@ def _from_plain(kept: Mapping[str, Any], now: datetime) -> Authority:
         roots={name: _issuer_from_plain(issuer) for name, issuer in kept["roots"].items()},
         intermediates={name: _issuer_from_plain(issuer) for name, issuer in kept["intermediates"].items()},
         keys={kind: [_key_from_plain(key) for key in keys] for kind, keys in kept["keys"].items()},
+        strangers=tuple(_issuer_from_plain(issuer) for issuer in kept["strangers"]),
         leaves={identity: leaf for identity, leaf in leaves.items() if leaf.usable_until > now},
     )
 

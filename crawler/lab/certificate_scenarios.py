@@ -1,10 +1,12 @@
 """What is right or wrong with a certificate: each scenario orders it and declares the verdict."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from crawler.lab.internet import CertificateOrder
+from crawler.lab.internet import CertificateOrder, KeyKind
 from crawler.lab.lookups import Row
+from crawler.lab.odd_certificates import dns_name, uri
 
 MAX_COMMON_NAME = 64
 """Characters (RFC 5280, ub-common-name)."""
@@ -21,6 +23,11 @@ class CertificateScenario:
     common_name: str = "{host}"
     dns_names: tuple[str, ...] = ("{host}",)
     """Both with {host}, {HOST} (upper case), {parent} (host without first label), {initial} and {domain}."""
+    odd_names: Callable[[str], tuple[bytes, ...]] | None = None
+    """From the host: what stands in the subject alternative name, element by element, where dns_names say
+    only what is to be read there."""
+    tls: str | None = None
+    """Word of TLS_SCENARIOS, where the key works with that one."""
     host_label: str = ""
     """A label that must stand in the host name before the domain; empty: any."""
     hosting_provider: bool = False
@@ -62,12 +69,14 @@ class CertificateScenario:
         names = {"host": host, "HOST": host.upper(), "domain": domain}
         names |= {"parent": host.partition(".")[2], "initial": host[0]}
         common_name = self.common_name.format(**names)
-        return CertificateOrder(
-            common_name=common_name if len(common_name) <= MAX_COMMON_NAME else "too-long.lab.test",
-            dns_names=tuple([name.format(**names) for name in self.dns_names]),
-            key=key,
-            **self.order,
-        )
+        fields: dict[str, Any] = {
+            "common_name": common_name if len(common_name) <= MAX_COMMON_NAME else "too-long.lab.test",
+            "dns_names": tuple([name.format(**names) for name in self.dns_names]),
+            "key": key,
+        }
+        if self.odd_names:
+            fields["names_der"] = tuple([element.hex() for element in self.odd_names(host)])
+        return CertificateOrder(**fields | self.order)
 
 
 NO_TLS_VERDICT: Row = {
@@ -149,19 +158,63 @@ CERTIFICATE_SCENARIOS: dict[str, CertificateScenario] = {
     "unknown_root_not_sent": CertificateScenario(
         order={"issuer": "unknown_root"}, path_ok=False, reason="incomplete_chain", verify_code=None
     ),
+    "chain_of_100": CertificateScenario(order={"chain_sent": "strangers"}),
+    "ten_thousand_names": CertificateScenario(
+        dns_names=(*[f"{n:04}.a" for n in range(9_999)], "{host}"),
+    ),
+    "name_with_nul": CertificateScenario(
+        common_name="mx2.lab.test",
+        dns_names=("{host}\\x00.evil.test", "mx2.lab.test"),
+        odd_names=lambda host: (dns_name(host.encode() + b"\0.evil.test"), dns_name(b"mx2.lab.test")),
+        name_ok=False,
+        reason="name_mismatch",
+    ),
+    "odd_uris": CertificateScenario(
+        odd_names=lambda host: (uri(b"http://[::g]:port/ \xff"), dns_name(host.encode()), uri(b"")),
+    ),
+    "name_longer_than_all": CertificateScenario(
+        order=_SELF,
+        odd_names=lambda host: (dns_name(host.encode()), b"\x82\x7fb.test"),
+        path_ok=False,
+        reason="self_signed",
+        verify_code=None,
+    ),
+    "rsa_1024": CertificateScenario(
+        order={"key": "rsa1024"}, path_ok=False, reason="weak_key", verify_code=66
+    ),
+    "sha1": CertificateScenario(
+        order=_SELF | {"key": "rsa", "signature": "sha1"},
+        path_ok=False,
+        reason="self_signed",
+        verify_code=18,
+    ),
+    "ed25519": CertificateScenario(order={"key": "ed25519"}, tls="classic"),
 }
 """Where a path fails, dates are those of the server's certificate alone."""
 
 
+_KEYS: dict[KeyKind, tuple[str, int]] = {
+    "ecdsa": ("ec", 256),
+    "rsa": ("rsa", 2048),
+    "rsa1024": ("rsa", 1024),
+    "ed25519": ("ed25519", 256),
+}
+"""Type and bits."""
+
+
 def certificate_truth(order_id: str, order: CertificateOrder) -> Row:
     """Return the certificates row of an order; its digest is known once it is issued."""
-    return {
+    key_type, key_bits = _KEYS[order.key]
+    row: Row = {
         "sha256": order_id,
-        "parse_failure": None,
         "dns_names": list(order.dns_names),
         "common_names": [order.common_name],
-        "key_type": "ec" if order.key == "ecdsa" else "rsa",
-        "key_bits": 256 if order.key == "ecdsa" else 2048,
+        "key_type": key_type,
+        "key_bits": key_bits,
         "is_ca": False,
         "self_signed": order.issuer == "self",
     }
+    if order.signature == "sha1":
+        row["signature_algorithm"] = "sha1WithRSAEncryption"
+    # Octets that are no names may be a failure to parse or not: what is found beside them is what counts.
+    return row if order.names_der else row | {"parse_failure": None}

@@ -1,16 +1,19 @@
 """Who receives the mail: providers, small hosters, and hosts below the domain itself."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from zlib import crc32
 
 from crawler.lab.certificate_scenarios import CERTIFICATE_SCENARIOS, MAX_COMMON_NAME, Key
 from crawler.lab.internet import CertificateOrder
 from crawler.lab.profile import Profile, Provider, Wheel
+from crawler.lab.sites import Site
+from crawler.lab.smtp_scenarios import HOSTILE_SCENARIOS, SMTP_SCENARIOS
 from crawler.lab.tlsa_scenarios import TLSA_SCENARIOS
-from crawler.lab.world import Alias, Certified, MailHost, Site, World, Zone
+from crawler.lab.world import Alias, Certified, MailHost, World, Zone
 
 IPV6_ADDRESS = "::1"
+_HOSTILE = tuple(HOSTILE_SCENARIOS)
 MAX_LABEL = 63
 
 Exchange = tuple[int, MailHost]
@@ -60,12 +63,16 @@ class SiteMaker:
 
     def draw(self, wish: Wish) -> Drawn:
         """Return what a wish comes to."""
-        return Drawn(
-            session=wish.session or self._sessions.draw(self.rng),
-            certificate=wish.certificate or self._certificates.draw(self.rng),
-            tls=wish.tls or self._tls.draw(self.rng),
-            tlsa=wish.tlsa,
-        )
+        session = wish.session or self._session()
+        certificate = wish.certificate or self._certificates.draw(self.rng)
+        tls = wish.tls or self._tls.draw(self.rng)
+        needed = SMTP_SCENARIOS[session].tls or CERTIFICATE_SCENARIOS[certificate].tls
+        return Drawn(session=session, certificate=certificate, tls=needed or tls, tlsa=wish.tlsa)
+
+    def _session(self) -> str:
+        if self.rng.random() < self.profile.hostile:
+            return self.rng.choice(_HOSTILE)
+        return self._sessions.draw(self.rng)
 
     def tlsa(self, drawn: Drawn, zone: Zone, certified: Certified | None) -> str:
         """Return a word of TLSA_SCENARIOS that makes sense for a host."""
@@ -84,7 +91,7 @@ class SiteMaker:
     def certify(self, drawn: Drawn, site: Site, host: str, domain: str) -> Certified | None:
         """Return the certificate of a host, if its site ever shows one."""
         word = drawn.certificate
-        if not site.scenario.handshake:
+        if not site.scenario.needs_certificate:
             return None
         if word == "cn_only" and len(host) > MAX_COMMON_NAME:
             word = "good"
@@ -123,9 +130,11 @@ class _Customers:
     zone_name: str
     sites: list[Site]
     certified: Certified
+    odd_certified: Certified
+    """Of the customers that are treated unlike the others."""
     taken: set[str] = field(default_factory=set)
 
-    def exchanges(self, domain: str, makers: SiteMaker) -> list[Exchange]:
+    def exchanges(self, domain: str, makers: SiteMaker, *, is_odd: bool) -> list[Exchange]:
         """Return the exchange of a new customer."""
         label = domain.replace(".", "-")
         if len(label) > MAX_LABEL or label in self.taken:
@@ -134,14 +143,13 @@ class _Customers:
         self.taken.add(label)
         if self.provider.ipv6 and (ipv6_site := makers.ipv6_site()):
             sites.append(ipv6_site)
+        name = f"{label}.{self.zone_name}"
+        certified = self.odd_certified if is_odd else self.certified
         host = makers.world.mail_host(
-            f"{label}.{self.zone_name}",
-            self.zone,
-            self.provider.domain,
-            sites,
-            self.certified,
-            tlsa=self.provider.tlsa,
+            name, self.zone, self.provider.domain, sites, certified, tlsa=self.provider.tlsa
         )
+        if is_odd:
+            makers.world.internet.odd_hosts += [(name, site.server.address) for site in sites]
         return [(self.provider.preferences[0], host)]
 
 
@@ -166,14 +174,18 @@ class Hosting:
         """Return who hosts the next domain: a provider's domain, 'small' or 'self'."""
         return self._wheel.draw(self.makers.rng)
 
-    def exchanges(self, who: str, domain: str) -> list[Exchange]:
-        """Return the exchanges that a hoster (not 'self') gives a domain."""
+    def exchanges(self, who: str, domain: str, *, is_odd: bool = False) -> list[Exchange]:
+        """Return the exchanges that a hoster (not 'self') gives a domain.
+
+        is_odd: it is treated unlike the other customers, if each has a host name of its own.
+        """
         if who == "small":
             return self.small_hoster()
         if who not in self._customers and who not in self._shared:
             self._set_up(self._providers[who])
         if who in self._customers:
-            return self._customers[who].exchanges(domain, self.makers)
+            is_odd = is_odd or self.makers.rng.random() < self._providers[who].odd
+            return self._customers[who].exchanges(domain, self.makers, is_odd=is_odd)
         return self._shared[who]
 
     def small_hoster(self) -> list[Exchange]:
@@ -217,17 +229,25 @@ class Hosting:
         certified = Certified(order_id, CERTIFICATE_SCENARIOS["good"].verdict(), names)
         if provider.per_customer:
             sites = self._new_sites(provider, hosts[0], order_id)
-            self._customers[provider.domain] = _Customers(provider, zone, hosts[0], sites, certified)
+            odd = self._odd_certificate(provider, order)
+            self._customers[provider.domain] = _Customers(provider, zone, hosts[0], sites, certified, odd)
         else:
             self._shared[provider.domain] = [
                 (preference, self._shared_host(provider, zone, host, certified))
                 for preference, host in zip(provider.preferences, hosts, strict=True)
             ]
 
+    def _odd_certificate(self, provider: Provider, order: CertificateOrder) -> Certified:
+        scenario = CERTIFICATE_SCENARIOS["expired"]
+        order_id = f"odd.{provider.domain}"
+        if provider.odd:
+            self.world.order(order_id, replace(order, **scenario.order))
+        return Certified(order_id, scenario.verdict(), order.dns_names)
+
     def _new_sites(self, provider: Provider, name: str, order_id: str) -> list[Site]:
         return [
-            self.world.new_site(provider.session, provider.tls, name, certificate=order_id)
-            for _ in range(provider.addresses)
+            self.world.new_site(provider.session, provider.tls, name, address=address, certificate=order_id)
+            for address in self.world.addresses(provider.addresses)
         ]
 
     def _shared_host(self, provider: Provider, zone: Zone, host: str, certified: Certified) -> MailHost:

@@ -6,7 +6,9 @@ survey must find in it. Nothing here knows the crawler.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Optional
+
+from crawler.lab.script import Script
 
 Rcode = Literal["NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED"]
 
@@ -21,9 +23,10 @@ REFUSED_GREETINGS = {
     "421": "4.3.2 too many connections, try again later",
     "450": "4.3.2 mailbox server busy",
     "554": "5.7.1 no SMTP service here for you",
+    "550": "5.7.1 Service unavailable; Client host [127.0.0.1] blocked using bl.lab.test",
 }
 """Reply code to text. After 421 (here and to any command) the connection is closed at once and nothing more
-is answered; after 450 and 554 the server waits for QUIT and answers it (RFC 5321 s3.1)."""
+is answered; after the others the server waits for QUIT and answers it (RFC 5321 s3.1)."""
 STARTTLS_READY = "2.0.0 ready to start TLS"
 REFUSED_STARTTLS = {
     "454": "4.7.0 TLS not available due to temporary reason",
@@ -51,18 +54,32 @@ class DnsAnswer:
     """Never answered."""
 
 
+ANY_ATTEMPT = None
+"""In place of an attempt's number in the truth: there are sessions, and nobody can say how many."""
+
+KeyKind = Literal["ecdsa", "rsa", "rsa1024", "ed25519"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateOrder:
     """A certificate to be issued, by what is right or wrong with it."""
 
     common_name: str
     dns_names: tuple[str, ...]
-    key: Literal["ecdsa", "rsa"] = "ecdsa"
+    """As a reader must find them: octets outside printable ASCII as \\xHH."""
+    names_der: tuple[str, ...] = ()
+    """The elements of the subject alternative name as DER in hexadecimal, where they are not `dns_names`."""
+    key: KeyKind = "ecdsa"
+    signature: Literal["sha256", "sha1"] = "sha256"
+    """sha1: with issuer self and an RSA key alone."""
     issuer: Literal["lab_ca", "unknown_root", "self"] = "lab_ca"
     """lab_ca and unknown_root issue through an intermediate."""
     validity: Literal["current", "expired", "not_yet_valid"] = "current"
-    chain_sent: Literal["leaf", "leaf_intermediate", "leaf_intermediate_root"] = "leaf_intermediate"
-    """What the server sends; a self-signed certificate is always sent alone ('leaf')."""
+    chain_sent: Literal["leaf", "leaf_intermediate", "leaf_intermediate_root", "strangers"] = (
+        "leaf_intermediate"
+    )
+    """What the server sends; a self-signed certificate is always sent alone ('leaf'). strangers: behind leaf
+    and intermediate come 98 certificates that have nothing to do with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +90,7 @@ class MailServer:
     connect: Literal["accept", "refuse", "drop"] = "accept"
     """drop: SYN packets vanish, so the connection times out."""
     greeting: Literal[
-        "normal", "masked", "421", "450", "554", "not_smtp", "endless", "close", "reset", "silent"
+        "normal", "masked", "421", "450", "550", "554", "not_smtp", "endless", "close", "reset", "silent"
     ] = "normal"
     """masked: 220 with stars, as some middleboxes make it. not_smtp: another protocol's first line, then the
     connection is closed. endless: lines that begin '220-', without end. close, reset: the connection ends
@@ -100,6 +117,12 @@ class MailServer:
     """False: only secp256r1 is accepted as group."""
     require_tls: bool = False
     """REQUIRETLS among the EHLO keywords inside TLS (RFC 8689)."""
+    script: Script | None = None
+    """Said and done in place of all that stands above."""
+    first: Optional["MailServer"] = None
+    """What the first connection meets, in place of this server."""
+    sessions_per_second: int | None = None
+    """More are pushed back: with 421, for one second."""
     server_name: str = "mx.lab.test"
     """What the greeting and the EHLO reply call this server."""
     default_certificate: str | None = None
@@ -146,6 +169,8 @@ class Internet:
     """Table to rows: what a correct survey must find, declared by each scenario, in the run folder's own
     column names and nesting; only columns with a known truth stand in a row. A chain is a tuple of
     certificate order ids until the certificates are issued, when digests take their place."""
+    odd_hosts: list[tuple[str, str]] = field(default_factory=list)
+    """MX host and address of the customers that a provider treats unlike the others at the same address."""
 
 
 def greeting_line(server: MailServer) -> str:

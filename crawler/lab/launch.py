@@ -34,6 +34,8 @@ class LabEndpoints:
     https_port: int
     root_store: str
     """PEM file of the trust anchors."""
+    control_hosts: tuple[str, ...]
+    """Names of well-behaved mail hosts that no listed domain uses."""
     truth: str
     """What a correct survey must find (`crawler.lab.truth`)."""
     counts: dict[str, int]
@@ -82,7 +84,7 @@ def start_lab(
         raise LabError(f"lab: {error.filename}: {error.strerror}") from None
     try:
         ready = _wait_until_ready(process, log, start_seconds)
-        yield LabEndpoints(**ready)
+        yield LabEndpoints(**ready | {"control_hosts": tuple(ready["control_hosts"])})
     finally:
         _stop(process)
 

@@ -40,6 +40,8 @@ class Plan:
 
     mail: str | None = None
     hoster: str | None = None
+    is_odd: bool = False
+    """Treated unlike the other customers of the hoster."""
     wish: Wish = ANYTHING
     sts_record: str | None = None
     sts_policy: str | None = None
@@ -66,6 +68,8 @@ def reservations(profile: Profile) -> list[Plan]:
     sound = Wish(session="good", certificate="good", tls="classic", tlsa="none")
     mail = [Plan(mail=word, needs_signed=s.needs_signed) for word, s in MAIL_SCENARIOS.items()]
     hosted = [Plan(mail="hosted", hoster=provider.domain) for provider in profile.providers if provider.share]
+    odd = [provider.domain for provider in profile.providers if provider.share and provider.odd]
+    hosted += [Plan(mail="hosted", hoster=provider, is_odd=True) for provider in odd]
     if profile.small_hosters.share:
         hosted.append(Plan(mail="hosted", hoster="small"))
     wishes = [replace(sound, session=word) for word in RATE_TABLES["sessions"]]
@@ -187,7 +191,7 @@ class _Population:
         who = "small" if scenario.is_alias else (plan.hoster or self.hosting.draw())
         targets = scenario.exchanges
         if scenario.is_alias or (targets is None and who != "self"):
-            hosted = self.hosting.exchanges(who, domain)
+            hosted = self.hosting.exchanges(who, domain, is_odd=plan.is_odd)
             return [(preference, host.name, None, host) for preference, host in hosted]
         named: list[tuple[int, str, str | None, MailHost | None]] = []
         for n, (preference, target) in enumerate(targets or ((10, "site"),)):

@@ -51,6 +51,9 @@ class Provider:
     preferences: tuple[int, ...]
     per_customer: bool = False
     """Each customer has a host name of its own: <domain with dashes>.<label>.<provider's domain>."""
+    odd: float = 0.0
+    """Of the customers: those whose host name gets an expired certificate, unlike the others at its address;
+    with per_customer only."""
     addresses: int = 1
     """Addresses of each host; with per_customer of all of them together, one for each customer."""
     signed: bool = False
@@ -86,6 +89,8 @@ class Profile:
     """The same for behaviours that take seconds: sessions with one address wait for each other."""
     providers: tuple[Provider, ...] = ()
     small_hosters: SmallHosters = field(default_factory=SmallHosters)
+    hostile: float = 0.0
+    """Of the hosts that `rates.sessions` is for, before these rates: hostile servers, each kind as often."""
     rates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def wheel(self, table: str) -> Wheel:
@@ -177,6 +182,8 @@ def _provider(where: str, entry: Any) -> Provider:
         raise ProfileError(f"{where}: needs as many preferences as labels, at least one")
     if provider.per_customer and len(provider.labels) != 1:
         raise ProfileError(f"{where}: per_customer needs exactly one label")
+    if provider.odd and not provider.per_customer:
+        raise ProfileError(f"{where}: odd needs per_customer")
     if provider.ipv6 and provider.session != "good":
         raise ProfileError(f"{where}: ipv6 needs session 'good': the one IPv6 machine is shared")
     if TLSA_SCENARIOS[provider.tlsa].needs_signed not in (None, provider.signed):

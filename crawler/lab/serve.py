@@ -18,16 +18,19 @@ from pathlib import Path
 
 from crawler.lab.associations import fill_associations
 from crawler.lab.authority_cache import CacheError, keep_authority, open_authority
+from crawler.lab.landmarks import CONTROL_HOSTS, place_landmarks
 from crawler.lab.launch import LabEndpoints
 from crawler.lab.listening import ListenError, has_ipv6
 from crawler.lab.population import ListedName, populate
 from crawler.lab.profile import ProfileError, load_profile
 from crawler.lab.servers import serve_internet
 from crawler.lab.truth import write_truth
+from crawler.lab.visits import Visits, leave_attempts_open
 
 ROOT_STORE_FILE = "root_store.pem"
 TRUTH_FOLDER = "truth"
-"""Both in the state folder."""
+VISITS_FILE = "visits.txt"
+"""All in the state folder."""
 
 
 class DomainsError(ValueError):
@@ -57,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _serve(domains: Path, profile: Path, seed: int, state: Path, cache: Path) -> None:
     internet = populate(read_domains(domains), load_profile(profile), seed, ipv6=has_ipv6())
+    place_landmarks(internet)
+    visits = Visits(state / VISITS_FILE)
+    leave_attempts_open(internet, visits.addresses)
     now = datetime.now(UTC)
     authority = open_authority(cache, now)
     issued = authority.issue(internet.certificates, now)
@@ -66,12 +72,13 @@ async def _serve(domains: Path, profile: Path, seed: int, state: Path, cache: Pa
     state.mkdir(parents=True, exist_ok=True)
     authority.write_root_store(state / ROOT_STORE_FILE)
     write_truth(internet, chains, state / TRUTH_FOLDER)
-    async with serve_internet(internet, authority, issued) as ports:
+    async with serve_internet(internet, authority, issued, visits=visits) as ports:
         endpoints = LabEndpoints(
             resolver=f"127.0.0.1:{ports.dns}",
             smtp_port=ports.smtp,
             https_port=ports.https,
             root_store=str(state / ROOT_STORE_FILE),
+            control_hosts=CONTROL_HOSTS,
             truth=str(state / TRUTH_FOLDER),
             counts={
                 "dns_answers": len(internet.answers),

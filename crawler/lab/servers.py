@@ -13,6 +13,7 @@ from crawler.lab.policy_server import PolicyServers, connects
 from crawler.lab.resolver import LabResolver
 from crawler.lab.smtp_server import SmtpServers
 from crawler.lab.tls import TlsServers
+from crawler.lab.visits import Visits
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,12 @@ async def serve_internet(
     issued: Mapping[str, Issued],
     *,
     idle_seconds: float = IDLE_SECONDS,
+    visits: Visits | None = None,
 ) -> AsyncIterator[Ports]:
     """Serve while the context lasts.
 
-    issued: order id to certificate, for every order of the Internet. Raises ListenError when the addresses
-    cannot be listened on, OSError when the resolver's cannot.
+    issued: order id to certificate, for every order of the Internet. visits: those of earlier lives. Raises
+    ListenError when the addresses cannot be listened on, OSError when the resolver's cannot.
     """
     mail = {server.address: server.connect for server in internet.mail_servers.values()}
     policy = connects(internet.policy_servers)
@@ -49,7 +51,7 @@ async def serve_internet(
         stack.callback(smtp_listeners.close)
         https_listeners = listen(policy)
         stack.callback(https_listeners.close)
-        SmtpServers(internet.mail_servers, tls, pool).serve(smtp_listeners)
+        SmtpServers(internet.mail_servers, tls, pool, visits or Visits()).serve(smtp_listeners)
         PolicyServers(internet.policy_servers, tls, pool).serve(https_listeners)
         dns = await start_dns_server(LabResolver(internet, smtp_listeners.port))
         stack.callback(dns.close)

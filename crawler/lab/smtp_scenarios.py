@@ -1,46 +1,22 @@
 """What mail servers do in a session: each scenario configures a server and declares what must be recorded."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from crawler.lab.hostile import HOSTILE_GREETINGS, HOSTILE_REPLIES
+from crawler.lab.hostile_tls import HOSTILE_HANDSHAKES, HOSTILE_INSIDE_TLS, ODD_BUT_WHOLE
 from crawler.lab.internet import (
     REFUSED_STARTTLS,
     STARTTLS_READY,
+    KeyKind,
     MailServer,
     ehlo_keywords,
     greeting_line,
 )
 from crawler.lab.lookups import Row
+from crawler.lab.session_scenario import SmtpScenario
 
 INJECTED = b"250 2.0.0 injected\r\n"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmtpScenario:
-    """One behaviour of a mail server. What is not said goes as in a session without trouble."""
-
-    server: dict[str, Any] = field(default_factory=dict)
-    """Fields of MailServer."""
-    stage: str = "hello_tls"
-    failure: str | None = None
-    outcome: str = "tls_ok"
-    greeting: bool = True
-    """A greeting is read."""
-    hello: tuple[str | None, int | None] = ("EHLO", 250)
-    """Command and reply code."""
-    keywords: bool = True
-    """An EHLO reply is read."""
-    offered: bool | None = True
-    starttls_code: int | None = 220
-    handshake: bool | None = True
-    """False: begun and failed. None: not begun."""
-    alert: Row | None = field(default_factory=dict)
-    """The alert of a failed handshake; an empty row: not declared."""
-    hello_tls: bool = True
-    """The EHLO reply inside TLS is read."""
-    quit_code: int | None = 221
-    is_slow: bool = False
-    """A session takes seconds, so that few host names may share the address."""
 
 
 def _unreachable(failure: str, *, is_slow: bool = False, **server: Any) -> SmtpScenario:
@@ -52,11 +28,13 @@ def _unreachable(failure: str, *, is_slow: bool = False, **server: Any) -> SmtpS
     )  # fmt: skip
 
 
-def _greeting_refused(code: str, failure: str, quit_code: int | None) -> SmtpScenario:
+def _greeting_refused(
+    code: str, failure: str, quit_code: int | None, *, names_blocklist: bool = False
+) -> SmtpScenario:
     return SmtpScenario(
         server={"greeting": code}, stage="greeting", failure=failure, outcome="refused_greeting",
         hello=(None, None), keywords=False, offered=None, starttls_code=None, handshake=None,
-        quit_code=quit_code,
+        quit_code=quit_code, names_blocklist=names_blocklist,
     )  # fmt: skip
 
 
@@ -95,10 +73,31 @@ def _tls_failed(kind: str, failure: str, alert: Row | None, *, is_slow: bool = F
 
 _HANDSHAKE_FAILURE = {"side": "server", "code": 40, "name": "handshake_failure"}
 
+HOSTILE_SCENARIOS: dict[str, SmtpScenario] = {
+    **HOSTILE_GREETINGS,
+    **HOSTILE_REPLIES,
+    **HOSTILE_HANDSHAKES,
+    **ODD_BUT_WHOLE,
+    **HOSTILE_INSIDE_TLS,
+}
+
+PASSING_SCENARIOS: dict[str, SmtpScenario] = {
+    "passing_421": SmtpScenario(first="greeting_421"),
+    "passing_450": SmtpScenario(first="greeting_450"),
+    "passing_silence": SmtpScenario(first="greeting_silent"),
+    "passing_reset": SmtpScenario(first="greeting_reset"),
+    "passing_454": SmtpScenario(first="starttls_454"),
+    "passing_patience": SmtpScenario(
+        server={"greeting_delay_seconds": 5.0}, first="greeting_silent", is_counted=False, is_slow=True
+    ),
+}
+"""Well at the second session. The last greets later than a survey's first attempt waits, and earlier than its
+second one does."""
+
 SMTP_SCENARIOS: dict[str, SmtpScenario] = {
     "good": SmtpScenario(),
     "require_tls": SmtpScenario(server={"require_tls": True}),
-    "slow_greeting": SmtpScenario(server={"greeting_delay_seconds": 4.0}, is_slow=True),
+    "slow_greeting": SmtpScenario(server={"greeting_delay_seconds": 1.5}, is_slow=True),
     "plaintext_after_220": SmtpScenario(server={"plaintext_after_220": INJECTED}),
     "hello_tls_closed": SmtpScenario(
         server={"hello_tls": "close"}, failure="closed", hello_tls=False, quit_code=None
@@ -113,6 +112,7 @@ SMTP_SCENARIOS: dict[str, SmtpScenario] = {
     "greeting_421": _greeting_refused("421", "service_closing", None),
     "greeting_450": _greeting_refused("450", "temporary_reply", 221),
     "greeting_554": _greeting_refused("554", "permanent_reply", 221),
+    "greeting_blocklist": _greeting_refused("550", "permanent_reply", 221, names_blocklist=True),
     "hello_421": _hello_failed("421", "service_closing", "EHLO", 421, None),
     "hello_450": _hello_failed("450", "temporary_reply", "EHLO", 450, 221),
     "hello_502": _hello_failed("502", "permanent_reply", "HELO", 502, 221),
@@ -136,6 +136,9 @@ SMTP_SCENARIOS: dict[str, SmtpScenario] = {
     "handshake_reset": _tls_failed("reset", "reset", None),
     "handshake_silent": _tls_failed("silent", "timeout", None, is_slow=True),
     "handshake_alert": _tls_failed("alert", "tls_alert", _HANDSHAKE_FAILURE),
+    "pushes_back": SmtpScenario(server={"sessions_per_second": 5}, attempts_declared=False),
+    **PASSING_SCENARIOS,
+    **HOSTILE_SCENARIOS,
 }
 
 
@@ -158,11 +161,11 @@ class TlsScenario:
     post_quantum: bool
     group: str = "secp256r1"
 
-    def handshake_truth(self, order_id: str, key: str) -> Row:
-        """Return the truth of a handshake that succeeds with this certificate; key: ecdsa or rsa."""
+    def handshake_truth(self, order_id: str, key: KeyKind) -> Row:
+        """Return the truth of a handshake that succeeds with this certificate."""
         return {
             "version": self.version,
-            "cipher_suite": CIPHER_SUITES[self.version].format(key.upper()),
+            "cipher_suite": CIPHER_SUITES[self.version].format("RSA" if key.startswith("rsa") else "ECDSA"),
             "group": self.group,
             "chain": (order_id,),
             "alert": None,
@@ -184,26 +187,44 @@ TLS_SCENARIOS: dict[str, TlsScenario] = {
 
 
 def session_truth(
-    scenario: SmtpScenario, tls: TlsScenario, server: MailServer, certificate: tuple[str, str] | None
+    scenario: SmtpScenario, tls: TlsScenario, server: MailServer, certificate: tuple[str, KeyKind] | None
 ) -> Row:
-    """Return the columns of a session that host names at one server share.
+    """Return the columns of a session that host names at one server share, the number of the attempt apart.
 
-    certificate: order id and key (ecdsa or rsa); None if the server never shows one.
+    certificate: order id and key; None if the server never shows one.
     """
-    hello_command, hello_code = scenario.hello
-    handshake: Row | None = None
-    if scenario.handshake and certificate:
-        handshake = tls.handshake_truth(*certificate)
-    elif scenario.handshake is False:
-        handshake = {"version": None, "cipher_suite": None, "group": None, "chain": ()}
-        if scenario.alert != {}:
-            handshake["alert"] = scenario.alert
-    return {
+    row: Row = {
         "address": server.address,
         "family": 6 if ":" in server.address else 4,
-        "attempt": 1,
         "stage": scenario.stage,
         "failure": scenario.failure,
+    }
+    if scenario.handshake is not None:
+        row["tls"] = _handshake_truth(scenario, tls, certificate)
+    if scenario.columns is not None:
+        return row | scenario.columns
+    return {"tls": None} | row | _dialogue_truth(scenario, server)
+
+
+def _handshake_truth(
+    scenario: SmtpScenario, tls: TlsScenario, certificate: tuple[str, KeyKind] | None
+) -> Row:
+    if scenario.handshake and certificate:
+        return tls.handshake_truth(*certificate)
+    handshake: Row = {"version": None, "cipher_suite": None, "group": None}
+    if scenario.columns is None or scenario.chain_is_whole is False:
+        handshake["chain"] = ()
+    elif scenario.chain_is_whole and certificate:
+        handshake["chain"] = (certificate[0],)
+    if scenario.alert != {}:
+        handshake["alert"] = scenario.alert
+    return handshake
+
+
+def _dialogue_truth(scenario: SmtpScenario, server: MailServer) -> Row:
+    hello_command, hello_code = scenario.hello
+    is_heard_inside = scenario.handshake and scenario.hello_tls
+    return {
         "greeting": _reply_of_line(greeting_line(server)) if scenario.greeting else None,
         "greeting_masked": server.greeting == "masked" if scenario.greeting else None,
         "hello_command": hello_command,
@@ -213,11 +234,8 @@ def session_truth(
         "starttls_overwritten": server.starttls == "stripped" if scenario.keywords else None,
         "starttls_reply": _starttls_reply(scenario.starttls_code),
         "plaintext_after_220": len(server.plaintext_after_220) if scenario.starttls_code == 220 else None,
-        "tls": handshake,
-        "hello_tls_code": 250 if scenario.handshake and scenario.hello_tls else None,
-        "ehlo_keywords_tls": list(ehlo_keywords(server, inside_tls=True))
-        if scenario.handshake and scenario.hello_tls
-        else None,
+        "hello_tls_code": 250 if is_heard_inside else None,
+        "ehlo_keywords_tls": list(ehlo_keywords(server, inside_tls=True)) if is_heard_inside else None,
         "quit_code": scenario.quit_code,
     }
 

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from functools import partial
 from socket import socket
 
-from crawler.lab.connections import Connection, ConnectionPool
+from OpenSSL import SSL
+
+from crawler.lab.admission import Admission
+from crawler.lab.connections import Connection, ConnectionPool, Dialogue
 from crawler.lab.internet import (
     REFUSED_GREETINGS,
     REFUSED_STARTTLS,
@@ -14,6 +17,7 @@ from crawler.lab.internet import (
     greeting_line,
 )
 from crawler.lab.listening import Listeners
+from crawler.lab.scripted_server import ScriptedDialogue
 from crawler.lab.tls import (
     HANDSHAKE_FAILURE,
     UNRECOGNIZED_NAME,
@@ -23,6 +27,7 @@ from crawler.lab.tls import (
     alert_record,
     is_whole_record,
 )
+from crawler.lab.visits import Visits
 
 _LONGEST_INPUT_OCTETS = 4096
 """Of one unfinished line; RFC 5321 s4.5.3.1.4 asks for 512."""
@@ -36,18 +41,41 @@ _NOT_TLS = b"\x00garbage, and no TLS record of any kind\r\n"
 class SmtpServers:
     """All mail servers behind one port number, told apart by the address dialled."""
 
-    def __init__(self, servers: Mapping[str, MailServer], tls: TlsServers, pool: ConnectionPool) -> None:
+    def __init__(
+        self, servers: Mapping[str, MailServer], tls: TlsServers, pool: ConnectionPool, visits: Visits
+    ) -> None:
         """Take the servers; `serve` begins."""
         self._servers = {server.address: server for server in servers.values()}
         self._tls = tls
         self._pool = pool
+        self._admission = Admission(pool.loop.time, visits)
 
     def serve(self, listeners: Listeners) -> None:
         """Answer on sockets made for these servers' addresses."""
         listeners.serve(self._accepted)
 
     def _accepted(self, address: str, accepted: socket) -> None:
-        self._pool.accept(accepted, partial(SmtpDialogue, self._servers[address], self._tls, self._pool))
+        server = self._admission.admit(self._servers[address])
+        self._pool.accept(accepted, partial(self._dialogue, server))
+
+    def _dialogue(self, server: MailServer, connection: Connection) -> Dialogue:
+        if server.script is None:
+            return SmtpDialogue(server, self._tls, self._pool, connection)
+        return ScriptedDialogue(
+            server.script, lambda _: accept_tls(self._tls, server), self._pool, connection
+        )
+
+
+def accept_tls(tls: TlsServers, server: MailServer) -> SSL.Connection:
+    """Return the server's side of a new TLS connection."""
+
+    def order_for(server_name: str) -> str:
+        order_id = server.certificates.get(server_name, server.default_certificate)
+        if order_id is None:
+            raise HandshakeRefusedError(UNRECOGNIZED_NAME)
+        return order_id
+
+    return tls.accept(TlsVariant(server.tls_min, server.tls_max, server.post_quantum), order_for)
 
 
 class SmtpDialogue:
@@ -197,11 +225,4 @@ class SmtpDialogue:
             self._listen = self._await_client_hello
         else:
             self._inside_tls = True
-            variant = TlsVariant(self._server.tls_min, self._server.tls_max, self._server.post_quantum)
-            self._connection.start_tls(self._tls.accept(variant, self._order_for))
-
-    def _order_for(self, server_name: str) -> str:
-        order_id = self._server.certificates.get(server_name, self._server.default_certificate)
-        if order_id is None:
-            raise HandshakeRefusedError(UNRECOGNIZED_NAME)
-        return order_id
+            self._connection.start_tls(accept_tls(self._tls, self._server))

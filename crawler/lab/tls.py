@@ -67,7 +67,7 @@ class TlsServers:
         self._authority = authority
         self._orders = orders
         self._issued = issued
-        self._contexts: dict[tuple[TlsVariant, str, str, str, int], SSL.Context] = {}
+        self._contexts: dict[tuple[TlsVariant, str, int, tuple[bytes, ...]], SSL.Context] = {}
         self._first_contexts: dict[TlsVariant, SSL.Context] = {}
         self._certificates: dict[str, x509.Certificate] = {}
 
@@ -102,13 +102,12 @@ class TlsServers:
         tls.use_certificate(certificate)
 
     def _context(self, variant: TlsVariant, order_id: str) -> SSL.Context:
-        order = self._orders[order_id]
-        key_index = self._issued[order_id].key_index
-        kind = (variant, order.issuer, order.chain_sent, order.key, key_index)
+        order, issued = self._orders[order_id], self._issued[order_id]
+        kind = (variant, order.key, issued.key_index, issued.chain[1:])
         context = self._contexts.get(kind)
         if context is None:
             context = self._contexts[kind] = _make_context(variant)
-            context.use_privatekey(self._authority.keys[order.key][key_index])
+            context.use_privatekey(self._authority.keys[order.key][issued.key_index])
             for issuer in self._authority.issuers_sent(order):
                 context.add_extra_chain_cert(issuer.certificate)
         return context

@@ -14,20 +14,16 @@ from crawler.lab.certificate_scenarios import (
     Key,
     certificate_truth,
 )
-from crawler.lab.internet import CertificateOrder, DnsAnswer, Internet, MailServer
+from crawler.lab.internet import CertificateOrder, DnsAnswer, Internet
 from crawler.lab.lookups import FAILED_LOOKUPS, Row, denied, found, found_by_alias
-from crawler.lab.smtp_scenarios import (
-    SMTP_SCENARIOS,
-    TLS_SCENARIOS,
-    SmtpScenario,
-    TlsScenario,
-    session_truth,
-)
+from crawler.lab.sites import Site, make_site
+from crawler.lab.smtp_scenarios import SMTP_SCENARIOS
 from crawler.lab.tlsa_scenarios import TLSA_SCENARIOS, tlsa_verdict
 
+_NETWORK_SIZE = 250
+"""Addresses used of a /24."""
 PANELS = 20
 _PANEL_DOMAIN = "sharedhosting.example"
-_NETWORK_SIZE = 250
 
 
 TRUTH_TABLES = (
@@ -67,16 +63,6 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """One address and what answers there, for any number of host names."""
-
-    server: MailServer
-    certificates: dict[str, str]
-    scenario: SmtpScenario
-    tls: TlsScenario
-
-
-@dataclass(frozen=True, slots=True)
 class Certified:
     """A certificate in use: its order, and what it is worth to the host that uses it."""
 
@@ -105,9 +91,10 @@ class World:
     internet: Internet = field(default_factory=lambda: Internet(truth={table: [] for table in TRUTH_TABLES}))
     _sites: dict[tuple[str, str], list[Site]] = field(default_factory=lambda: defaultdict(list))
     _uses: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
-    _sessions: dict[tuple[str, str | None], Row] = field(default_factory=dict)
+    _sessions: dict[tuple[str, str | None], list[Row]] = field(default_factory=dict)
     _reached: set[str] = field(default_factory=set)
     _panels_used: int = 0
+    _networks_used: int = 0
     _suffixes: PublicSuffixList = field(default_factory=lambda: PublicSuffixList(only_icann=True))
 
     def truth(self, table: str, row: Row) -> None:
@@ -170,32 +157,29 @@ class World:
 
     # --- addresses -------------------------------------------------------------------------------------
 
-    def _next_address(self) -> str:
-        network, host = divmod(len(self.internet.mail_servers), _NETWORK_SIZE)
-        return f"127.{16 + network // 256}.{network % 256}.{host + 1}"
+    def addresses(self, count: int) -> list[str]:
+        """Return new addresses of one owner: a network is never shared with another's."""
+        addresses = []
+        for n in range(count):
+            if n % _NETWORK_SIZE == 0:
+                self._networks_used += 1
+            second, third = divmod(self._networks_used, 256)
+            addresses.append(f"127.{16 + second}.{third}.{n % _NETWORK_SIZE + 1}")
+        return addresses
 
     def new_site(
         self, session: str, tls: str, server_name: str, *, address: str = "", certificate: str | None = None
     ) -> Site:
-        """Return a new server at an address of its own."""
-        scenario, versions = SMTP_SCENARIOS[session], TLS_SCENARIOS[tls]
-        certificates: dict[str, str] = {}
-        fields: dict[str, Any] = {
-            "address": address or self._next_address(),
-            "tls_min": versions.tls_min,
-            "tls_max": versions.version,
-            "post_quantum": versions.post_quantum,
-            "server_name": server_name,
-            "default_certificate": certificate,
-            "certificates": certificates,
-        }
-        server = MailServer(**(fields | scenario.server))
-        self.internet.mail_servers[server.address] = server
-        return Site(server, certificates, scenario, versions)
+        """Return a new server at an address of its own; if none is given, in a network of its own."""
+        site = make_site(session, tls, server_name, address or self.addresses(1)[0], certificate=certificate)
+        self.internet.mail_servers[site.server.address] = site.server
+        return site
 
     def shared_site(self, session: str, tls: str, server_name: str) -> Site:
         """Return a server that behaves so: a new one, until there are enough of them to share."""
         scenario = SMTP_SCENARIOS[session]
+        if scenario.first:
+            return self.new_site(session, tls, server_name)
         behaviour = (session, tls if scenario.handshake else "")
         limit = self.addresses_per_slow_behaviour if scenario.is_slow else self.addresses_per_behaviour
         sites, use = self._sites[behaviour], self._uses[behaviour]
@@ -281,24 +265,25 @@ class World:
     def _declare_session(self, name: str, site: Site, certified: Certified | None, lookup: Row) -> None:
         scenario, address = site.scenario, site.server.address
         completed = bool(scenario.handshake)
-        order_id = certified.order_id if certified and completed else None
+        if certified and site.server.default_certificate != certified.order_id:
+            site.certificates[name] = certified.order_id
+        is_seen = completed or scenario.chain_is_whole
+        order_id = certified.order_id if certified and is_seen else None
         if order_id is not None:
             self.reach(order_id)
-            if site.server.default_certificate != order_id:
-                site.certificates[name] = order_id
-        session = self._sessions.get((address, order_id))
-        if session is None:
+        sessions = self._sessions.get((address, order_id))
+        if sessions is None:
             certificate = (order_id, self.internet.certificates[order_id].key) if order_id else None
-            session = session_truth(scenario, site.tls, site.server, certificate)
-            self._sessions[address, order_id] = session
-        self.truth("sessions", {"mx_host": name, **session, "tlsa": lookup})
+            sessions = self._sessions[address, order_id] = site.session_rows(certificate)
+        for session in sessions:
+            self.truth("sessions", {"mx_host": name, **session, "tlsa": lookup})
         verdict = certified.verdict if certified and completed else NO_TLS_VERDICT
         self.truth(
             "session_verdicts",
             {
                 "mx_host": name,
                 "address": address,
-                "attempt": 1,
+                **({"attempt": len(sessions)} if scenario.attempts_declared else {}),
                 "basis": "direct",
                 "outcome": scenario.outcome,
                 **verdict,

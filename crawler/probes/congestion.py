@@ -29,17 +29,26 @@ class Congestion:
         self._interval_seconds = 0.9 * timeout_seconds
         self._lowered_at = float("-inf")
 
-    def raise_level(self) -> None:
-        """Take note of an answer, while more questions wait for their turn."""
-        if self.level < self._most:
+    def raise_level(self, now: float) -> None:
+        """Take note of an answer, while more questions wait for their turn.
+
+        The level stays where it was lowered to for as long as it cannot be lowered again: a fast resolver
+        would bring it back above what it bears at once, and fail what is asked until then.
+        """
+        if self.level < self._most and now >= self.movable_at:
             self.level = min(self._most, self.level + _RAISED_BY / self.level)
 
     def lower(self, now: float) -> None:
         """Take note of a question that was answered only when it was asked again."""
-        if now - self._lowered_at >= self._interval_seconds:
+        if now >= self.movable_at:
             self.level = max(min(_LEAST, self._most), self.level * _LOWERED_TO)
             self._lowered_at = now
 
     def is_lower_than_at(self, sent_at: float) -> bool:
         """Whether the level has been lowered since a question was sent: then its loss says nothing."""
         return self._lowered_at >= sent_at
+
+    @property
+    def movable_at(self) -> float:
+        """When the level can be changed again: until then it may still be too high."""
+        return self._lowered_at + self._interval_seconds

@@ -5,6 +5,7 @@ import trio
 from crawler.outcomes import Failure
 from crawler.probes.failures import StageFailed
 from crawler.probes.limit import Limit
+from crawler.protocol.pushback import is_pushback
 from crawler.protocol.smtp import ReplyReader
 from crawler.records import Reply
 
@@ -23,6 +24,8 @@ class Dialogue:
         self.stream = stream
         self.is_in_step = False
         """Whether the last thing that happened was a whole reply: only then is a command in order."""
+        self.was_pushed_back = False
+        """Whether any reply sent this client away."""
         self._limit = limit
         self._reader = ReplyReader()
 
@@ -62,6 +65,8 @@ class Dialogue:
                 raise StageFailed(Failure.CLOSED)
             self._reader.feed(bytes(octets))
         self.is_in_step = True
+        if is_pushback(reply):
+            self.was_pushed_back = True
         return reply
 
 

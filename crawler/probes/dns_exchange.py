@@ -10,6 +10,7 @@ import socket
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
 import trio
@@ -65,6 +66,7 @@ async def open_exchange(
         async with trio.open_nursery() as nursery:
             for endpoint in exchange.endpoints:
                 nursery.start_soon(exchange.receive, *endpoint)
+            nursery.start_soon(exchange.send)
             nursery.start_soon(exchange.sweep)
             yield exchange
             nursery.cancel_scope.cancel()
@@ -89,6 +91,8 @@ class DnsExchange:
         """When each is to be asked again, in that order."""
         self._queue: deque[Question] = deque()
         """Questions that wait for their turn; some may be done meanwhile."""
+        self._asked = trio.Event()
+        """Set when there is a question to send."""
         self._repeated: deque[tuple[float, Question, list[tuple[Waiting, int]]]] = deque()
         """Questions answered at a later attempt: when to look whether the earlier ones were lost."""
         self.congestion = Congestion(most_in_flight, timeout_seconds)
@@ -109,22 +113,30 @@ class DnsExchange:
         """Ask one question and return how it ended. Raises DnsWireError for a name that cannot be sent."""
         task = trio.lowlevel.current_task()
         question = Question(name, query_type, task, checking_disabled=checking_disabled)
-        if len(self._in_flight) < self.congestion.level:
-            self._send(question)
-        else:
-            self._queue.append(question)
-
-        def forget(_: object) -> trio.lowlevel.Abort:
-            self._stop_waiting(question)
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        await trio.lowlevel.wait_task_rescheduled(forget)
+        self._queue.append(question)
+        self._asked.set()
+        await trio.lowlevel.wait_task_rescheduled(partial(self._forget, question))
         if question.reply is not None and question.reply.truncated:
             await self._ask_over_tcp(question)
             question.ended_at = self._now()
         return Exchange(
             question.reply, question.failure, question.attempts, question.started_at, question.ended_at
         )
+
+    def _forget(self, question: Question, _: object) -> trio.lowlevel.Abort:
+        """Give up a question whose task is cancelled."""
+        self._stop_waiting(question)
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    async def send(self) -> None:
+        """Send questions for ever, those of all tasks that are ready in one go.
+
+        Sent one by one, each finds the resolver asleep again, and waking it costs more than sending.
+        """
+        while True:
+            await self._asked.wait()
+            self._asked = trio.Event()
+            self._send_queued()
 
     def _send(self, question: Question) -> None:
         """Send a question with a new id on the next socket, and note its deadline."""
@@ -211,8 +223,8 @@ class DnsExchange:
             *earlier, last = question.sent
             question.sent = [last]
             self._repeated.append((self._now() + _LATE_SECONDS, question, earlier))
-        elif self._queue:
-            self.congestion.raise_level()
+        elif self._queue and reply.rcode in _ANSWERS:
+            self.congestion.raise_level(self._now())
         self._finish(question)
 
     async def sweep(self) -> None:

@@ -1,7 +1,8 @@
 """The fetch of an MTA-STS policy over HTTPS (RFC 8461 s3.3)."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -9,11 +10,14 @@ import h11
 import trio
 
 from crawler import __version__
-from crawler.outcomes import Failure, FetchStage
+from crawler.opt_out import OptOut
+from crawler.outcomes import Failure, FetchStage, LookupStatus
 from crawler.probes.failures import PEER_ERRORS, StageFailed, name_failure
+from crawler.probes.host_addresses import look_up_addresses
 from crawler.probes.reach import Connect, may_contact, open_tcp
 from crawler.probes.resolver import Resolver
 from crawler.probes.tls import TlsStream
+from crawler.probes.turns import AddressTurns
 from crawler.protocol.text import printable
 from crawler.records import AddressLookup, StsPolicy, TlsHandshake
 from crawler.settings import Settings
@@ -40,21 +44,30 @@ class ObservedPolicy:
 
 
 async def fetch_policy(
-    domain: str, resolver: Resolver, settings: Settings, *, connect: Connect = open_tcp
+    domain: str,
+    resolver: Resolver,
+    settings: Settings,
+    opt_out: OptOut,
+    turns: AddressTurns,
+    *,
+    connect: Connect = open_tcp,
 ) -> ObservedPolicy:
     """Fetch the policy of a domain; whatever the policy host does is in the record, never raised.
 
-    Redirects are not followed (s3.3). The certificate is recorded and not judged.
+    Redirects are not followed (s3.3). The certificate is recorded and not judged. Who is opted out is not
+    contacted: the host by its name or as an alias, or any of its addresses by itself.
     """
     policy_host = f"mta-sts.{domain}"
     progress = _Progress()
-    a, aaaa = await _look_up(policy_host, resolver)
-    with trio.move_on_at(progress.start + settings.policy_timeout_seconds) as whole:
+    a, aaaa = await look_up_addresses(policy_host, resolver, opt_out)
+    with progress.whole:
+        progress.whole.deadline = progress.start + settings.policy_timeout_seconds
         try:
-            await _fetch(progress, policy_host, a, aaaa, settings, connect)
+            addresses = _usable_addresses(a, aaaa, settings, opt_out)
+            await _fetch(progress, policy_host, addresses, settings, turns, connect)
         except PEER_ERRORS as error:
             progress.failure, progress.failure_detail = name_failure(error)
-    if whole.cancelled_caught:
+    if progress.whole.cancelled_caught:
         progress.failure, progress.failure_detail = Failure.TIMEOUT, "limit of the whole fetch"
     policy = StsPolicy(
         domain=domain,
@@ -73,7 +86,7 @@ async def fetch_policy(
         fetched_at=progress.fetched_at,
         connect_seconds=progress.seconds.get(FetchStage.CONNECT),
         handshake_seconds=progress.seconds.get(FetchStage.HANDSHAKE),
-        total_seconds=trio.current_time() - progress.start,
+        total_seconds=trio.current_time() - progress.start - progress.waited_seconds,
     )
     return ObservedPolicy(policy=policy, certificates=progress.certificates)
 
@@ -84,6 +97,10 @@ class _Progress:
 
     fetched_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     start: float = field(default_factory=trio.current_time)
+    whole: trio.CancelScope = field(default_factory=trio.CancelScope)
+    """Its deadline is the limit of the whole fetch."""
+    waited_seconds: float = 0.0
+    """For turns at addresses."""
     stage: FetchStage = FetchStage.ADDRESS
     failure: Failure | None = None
     failure_detail: str | None = None
@@ -104,61 +121,64 @@ class _Progress:
         yield
         self.seconds[stage] = trio.current_time() - start
 
+    @asynccontextmanager
+    async def turn(self, limiter: trio.CapacityLimiter) -> AsyncIterator[None]:
+        """Wait for a turn; the wait is this scanner's doing, so it counts for no limit and no duration."""
+        since, deadline = trio.current_time(), self.whole.deadline
+        self.whole.deadline = math.inf
+        async with limiter:
+            waited = trio.current_time() - since
+            self.waited_seconds += waited
+            self.whole.deadline = deadline + waited
+            yield
 
-async def _look_up(policy_host: str, resolver: Resolver) -> tuple[AddressLookup, AddressLookup]:
-    """Return the A and AAAA lookups, made at once; the resolver limits their time."""
-    found: dict[int, AddressLookup] = {}
 
-    async def look_up_aaaa() -> None:
-        found[6] = await resolver.aaaa(policy_host)
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(look_up_aaaa)
-        found[4] = await resolver.a(policy_host)
-    return found[4], found[6]
+def _usable_addresses(
+    a: AddressLookup, aaaa: AddressLookup, settings: Settings, opt_out: OptOut
+) -> list[str]:
+    """Return the addresses to try, in order. Raises StageFailed if there are none."""
+    if LookupStatus.OPTED_OUT in (a.status, aaaa.status):
+        raise StageFailed(Failure.OPTED_OUT)
+    addresses = [*a.addresses, *aaaa.addresses]
+    if not addresses:
+        is_denied = a.status.have_records is False and aaaa.status.have_records is False
+        raise StageFailed(Failure.NO_ADDRESS if is_denied else Failure.LOOKUP_FAILED)
+    routable = [address for address in addresses if may_contact(address, settings)]
+    if not routable:
+        raise StageFailed(Failure.SPECIAL_PURPOSE_ADDRESS)
+    usable = [address for address in routable if not opt_out.covers_address(address)]
+    if not usable:
+        raise StageFailed(Failure.OPTED_OUT)
+    return usable
 
 
 async def _fetch(
     progress: _Progress,
     policy_host: str,
-    a: AddressLookup,
-    aaaa: AddressLookup,
+    addresses: list[str],
     settings: Settings,
+    turns: AddressTurns,
     connect: Connect,
 ) -> None:
-    """Go through the stages. Raises one of PEER_ERRORS in the stage that fails."""
-    addresses = _usable_addresses(a, aaaa, settings)
-    transport = await _connect_to_first(progress, addresses, settings, connect)
-    try:
-        secure = await _shake_hands(progress, transport, policy_host, settings)
-        await _get(progress, secure, policy_host)
-    finally:
-        await transport.aclose()
+    """Fetch from the first address that takes a connection. Raises one of PEER_ERRORS where it fails.
 
-
-def _usable_addresses(a: AddressLookup, aaaa: AddressLookup, settings: Settings) -> list[str]:
-    """Return the addresses to try, in order. Raises StageFailed if there are none."""
-    addresses = [*a.addresses, *aaaa.addresses]
-    if not addresses:
-        is_denied = a.status.have_records is False and aaaa.status.have_records is False
-        raise StageFailed(Failure.NO_ADDRESS if is_denied else Failure.LOOKUP_FAILED)
-    usable = [address for address in addresses if may_contact(address, settings)]
-    if not usable:
-        raise StageFailed(Failure.SPECIAL_PURPOSE_ADDRESS)
-    return usable
-
-
-async def _connect_to_first(
-    progress: _Progress, addresses: list[str], settings: Settings, connect: Connect
-) -> trio.abc.Stream:
-    """Return a connection to the first address that takes one. Raises the failure of the last."""
-    *others, last = addresses
-    for address in others:
-        try:
-            return await _connect(progress, address, settings, connect)
-        except PEER_ERRORS:
-            continue
-    return await _connect(progress, last, settings, connect)
+    Policy hosters serve thousands of names from one address, and a list may name them in a row: each address
+    is visited by few at once, from the connection to its end.
+    """
+    for address in addresses:
+        async with progress.turn(turns.at(address)):
+            try:
+                transport = await _connect(progress, address, settings, connect)
+            except PEER_ERRORS:
+                if address == addresses[-1]:
+                    raise
+                continue
+            try:
+                secure = await _shake_hands(progress, transport, policy_host, settings)
+                await _get(progress, secure, policy_host)
+            finally:
+                await transport.aclose()
+            return
 
 
 async def _connect(

@@ -1,12 +1,14 @@
 """Reaching an address: whether it may be contacted, and the TCP connection to it."""
 
 import ipaddress
+import socket
 from collections.abc import Awaitable, Callable
 from functools import cache
 
 import trio
 
 from crawler.probes.failures import StageFailed, name_failure
+from crawler.probes.tcp_stream import TcpStream, connect_tcp
 from crawler.protocol.addresses import is_special_purpose
 from crawler.settings import Settings
 
@@ -32,19 +34,10 @@ def family_of(address: str) -> int:
     return 6 if ":" in address else 4
 
 
-async def open_tcp(address: str, port: int) -> trio.SocketStream:
+async def open_tcp(address: str, port: int) -> TcpStream:
     """Return a TCP connection. Raises StageFailed with the system's reason; the caller limits the time."""
-    family = trio.socket.AF_INET6 if family_of(address) == 6 else trio.socket.AF_INET
+    family = socket.AF_INET6 if family_of(address) == 6 else socket.AF_INET
     try:
-        socket = trio.socket.socket(family, trio.socket.SOCK_STREAM)
+        return await connect_tcp(family, address, port)
     except OSError as error:
         raise StageFailed(*name_failure(error)) from error
-    try:
-        await socket.connect((address, port))
-        return trio.SocketStream(socket)
-    except OSError as error:
-        socket.close()
-        raise StageFailed(*name_failure(error)) from error
-    except BaseException:
-        socket.close()
-        raise

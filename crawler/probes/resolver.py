@@ -30,6 +30,14 @@ _ANSWERED = frozenset({LookupStatus.NOERROR, LookupStatus.NODATA, LookupStatus.N
 _KEPT_ANSWERS = 2_000
 """Answers kept at most, the oldest half going first: what is asked twice is asked soon."""
 
+_SIGN_SECONDS = 0.3
+"""Between two looks at a SERVFAIL, and before the last is believed. A resolver with too much to do fails all
+that is asked in one moment; after a while it answers some of it, which is the sign to ask less at once."""
+
+_MOST_ROUNDS = 20
+"""A SERVFAIL while the resolver has too much to do is looked at again up to this many times, at most twice
+for each time that the level is lowered: eight times bring it from 1000, the default, to the least."""
+
 _NEGATIVE_TTL_SECONDS = 60
 """How long a denial is kept. Its own TTL stands in the SOA record (RFC 2308 s5), which is not read."""
 
@@ -139,15 +147,13 @@ class Resolver:
                 return kept
             under_way = self._in_flight.get(key)
             if under_way is None:
-                return await self._look_up_alone(key)
+                break
             if under_way.done is None:
                 under_way.done = trio.Event()
             await under_way.done.wait()
             if under_way.answer is not None:
                 return under_way.answer
             # Whoever made that lookup was cancelled: it is somebody else's turn.
-
-    async def _look_up_alone(self, key: _Key) -> Lookup:
         lookup = self._in_flight[key] = _InFlight()
         try:
             answer, keep_until = await self._ask(*key)
@@ -187,22 +193,54 @@ class Resolver:
     async def _look_again(self, first: Exchange, name: str, query_type: QueryType) -> tuple[Exchange, bool]:
         """Look at a SERVFAIL again; return what is to be believed, and whether that is a bogus answer.
 
+        A resolver that fails what it has no time for fails the other looks too. So none of them counts
+        while the number of questions in flight comes down to what it bears: then all is asked again.
+        """
+        believed, is_bogus = await self._look_twice_more(first, name, query_type)
+        asked_at = first.started_at
+        for _ in range(_MOST_ROUNDS):
+            is_failure = _read(believed, name, query_type)[0] is LookupStatus.SERVFAIL
+            if not is_failure or not await self._is_to_be_asked_again(asked_at):
+                break
+            again = await self._exchange.ask(name, query_type)
+            asked_at = again.started_at
+            again = again._replace(attempts=believed.attempts + again.attempts, started_at=first.started_at)
+            believed, is_bogus = again, False
+            if _read(again, name, query_type)[0] is LookupStatus.SERVFAIL:
+                believed, is_bogus = await self._look_twice_more(again, name, query_type)
+        return believed, is_bogus
+
+    async def _is_to_be_asked_again(self, asked_at: float) -> bool:
+        """Tell, when it is time to, whether a failure may be of our own making: the level was too high."""
+        congestion = self._exchange.congestion
+        await trio.sleep(_SIGN_SECONDS)
+        if congestion.is_lower_than_at(asked_at):
+            return True
+        if asked_at < congestion.movable_at:
+            await trio.sleep_until(congestion.movable_at)
+            return True
+        return False
+
+    async def _look_twice_more(
+        self, first: Exchange, name: str, query_type: QueryType
+    ) -> tuple[Exchange, bool]:
+        """Look at a SERVFAIL without validation, then as at first; return as `_look_again`.
+
         A question that is answered without validation failed in validation, or for a moment only. So it is
         asked a third time, and an answer then is the answer.
         """
         second = await self._exchange.ask(name, query_type, checking_disabled=True)
-        attempts = first.attempts + second.attempts
-        if _read(second, name, query_type)[0] not in _ANSWERED:
-            return first._replace(attempts=attempts, ended_at=second.ended_at), False
+        await trio.sleep(_SIGN_SECONDS)
         third = await self._exchange.ask(name, query_type)
-        attempts += third.attempts
+        attempts = first.attempts + second.attempts + third.attempts
         status = _read(third, name, query_type)[0]
         believed = first
         if status in _ANSWERED:
             believed = third
             self._exchange.congestion.lower(third.ended_at)
         believed = believed._replace(attempts=attempts, started_at=first.started_at, ended_at=third.ended_at)
-        return believed, status is LookupStatus.SERVFAIL
+        is_answered_unchecked = _read(second, name, query_type)[0] in _ANSWERED
+        return believed, is_answered_unchecked and status is LookupStatus.SERVFAIL
 
     async def _judge_steps(
         self, name: str, targets: Sequence[str], dnssec_status: DnssecStatus

@@ -47,13 +47,40 @@ async def observe_session(
     Greeting, EHLO (HELO if that is refused with 5yz), STARTTLS if offered, TLS, EHLO again, QUIT. An address
     that may not be contacted is not: its session ends in stage not_attempted.
     """
+    if not may_contact(address, settings):
+        reason = Failure.SPECIAL_PURPOSE_ADDRESS
+        return unattempted_session(mx_host, address, tlsa, settings, reason, attempt=attempt)
     progress = _Progress()
-    if may_contact(address, settings):
-        await _visit(progress, mx_host, address, settings, connect)
-    else:
-        progress.failure = Failure.SPECIAL_PURPOSE_ADDRESS
+    await _visit(progress, mx_host, address, settings, connect)
+    session = _record(progress, mx_host, address, tlsa, settings, attempt)
+    return ObservedSession(session=session, certificates=progress.certificates)
+
+
+def unattempted_session(
+    mx_host: str,
+    address: str,
+    tlsa: TlsaLookup | None,
+    settings: Settings,
+    reason: Failure,
+    *,
+    attempt: int = 1,
+) -> ObservedSession:
+    """Return the row of an endpoint that is not asked, with the reason why."""
+    progress = _Progress(failure=reason)
+    session = _record(progress, mx_host, address, tlsa, settings, attempt)
+    return ObservedSession(session=session, certificates=())
+
+
+def _record(
+    progress: "_Progress",
+    mx_host: str,
+    address: str,
+    tlsa: TlsaLookup | None,
+    settings: Settings,
+    attempt: int,
+) -> Session:
     seconds, keywords = progress.seconds, progress.ehlo_keywords
-    session = Session(
+    return Session(
         mx_host=mx_host,
         address=address,
         family=family_of(address),
@@ -75,6 +102,9 @@ async def observe_session(
         hello_tls_code=progress.hello_tls_code,
         ehlo_keywords_tls=progress.ehlo_keywords_tls,
         quit_code=progress.quit_code,
+        pushed_back=None
+        if progress.greeting is None
+        else any(dialogue.was_pushed_back for dialogue in progress.dialogues),
         tlsa=tlsa,
         started_at=progress.started_at,
         connect_seconds=seconds.get(SessionStage.CONNECT),
@@ -84,7 +114,6 @@ async def observe_session(
         handshake_seconds=seconds.get(SessionStage.HANDSHAKE),
         total_seconds=trio.current_time() - progress.start,
     )
-    return ObservedSession(session=session, certificates=progress.certificates)
 
 
 @dataclass(slots=True)
@@ -113,6 +142,8 @@ class _Progress:
     stage_start: float = 0.0
     dialogue: Dialogue | None = None
     """The dialogue in which QUIT can be said; none before the connection and during the handshake."""
+    dialogues: list[Dialogue] = field(default_factory=list)
+    """All that there were: in the clear, and inside TLS."""
     is_concluded: bool = False
     """Whether the last stage is over; QUIT is none."""
 
@@ -122,6 +153,11 @@ class _Progress:
 
     def end(self) -> None:
         self.seconds[self.stage] = trio.current_time() - self.stage_start
+
+    def open_dialogue(self, stream: trio.abc.Stream, limit: Limit) -> Dialogue:
+        self.dialogue = Dialogue(stream, limit)
+        self.dialogues.append(self.dialogue)
+        return self.dialogue
 
 
 async def _visit(
@@ -157,7 +193,7 @@ async def _converse(
     progress: _Progress, transport: trio.abc.Stream, mx_host: str, settings: Settings, limit: Limit
 ) -> None:
     """Go through the stages after the connection. Raises one of PEER_ERRORS in the stage that fails."""
-    dialogue = progress.dialogue = Dialogue(transport, limit)
+    dialogue = progress.open_dialogue(transport, limit)
     await _await_greeting(progress, dialogue, settings)
     await _say_hello(progress, dialogue, settings)
     if not progress.starttls_offered:
@@ -166,8 +202,7 @@ async def _converse(
     progress.dialogue = None
     limit.allow(settings.handshake_timeout_seconds)
     secure = await _shake_hands(progress, transport, mx_host)
-    progress.dialogue = Dialogue(secure, limit)
-    await _say_hello_again(progress, progress.dialogue, settings)
+    await _say_hello_again(progress, progress.open_dialogue(secure, limit), settings)
 
 
 async def _await_greeting(progress: _Progress, dialogue: Dialogue, settings: Settings) -> None:

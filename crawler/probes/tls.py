@@ -1,7 +1,7 @@
 """The TLS client: pyOpenSSL over memory, on any trio stream. It classifies; it never verifies."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from typing import NoReturn, TypeVar
@@ -163,17 +163,17 @@ class TlsStream(trio.abc.Stream):
 
     async def _flush(self) -> None:
         """Send what OpenSSL has ready."""
-        ready = b"".join(self._ready())
-        if ready:
+        if ready := self._ready():
             await self._transport.send_all(ready)
 
-    def _ready(self) -> Iterator[bytes]:
-        with suppress(SSL.WantReadError):  # nothing at all
-            while True:
-                octets = self._tls.bio_read(_RECORD_SIZE)
-                yield octets
-                if len(octets) < _RECORD_SIZE:
-                    return
+    def _ready(self) -> bytes:
+        ready = b""
+        try:
+            while len(octets := self._tls.bio_read(_RECORD_SIZE)) == _RECORD_SIZE:
+                ready += octets
+        except SSL.WantReadError:  # nothing, or nothing more
+            return ready
+        return ready + octets
 
     async def _fail(self, error: SSL.Error) -> StageFailed:
         """Return the failure of a TLS operation, with our own alert on its way to the peer."""

@@ -55,15 +55,24 @@ def is_special_purpose(address: str) -> bool:
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, IPv4Address):
         return _is_special_ipv4(parsed)
-    if parsed in _NAT64:
-        return _is_special_ipv4(IPv4Address(parsed.packed[12:]))
-    if parsed in _6TO4:
-        return _is_special_ipv4(IPv4Address(parsed.packed[2:6]))
+    if parsed in _NAT64 or parsed in _6TO4:
+        inner = embedded_ipv4(parsed)
+        assert inner is not None
+        return _is_special_ipv4(inner)
     return parsed not in _GLOBAL_UNICAST or any(parsed in network for network in _IPV6_SPECIAL)
 
 
 def _is_special_ipv4(address: IPv4Address) -> bool:
     return any(address in network for network in _IPV4_SPECIAL)
+
+
+def embedded_ipv4(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that an IPv6 address stands for: 6to4, NAT64 or IPv4-mapped; else None."""
+    if address in _NAT64:
+        return IPv4Address(address.packed[12:])
+    if address in _6TO4:
+        return IPv4Address(address.packed[2:6])
+    return address.ipv4_mapped
 
 
 def network_of(address: str) -> str:

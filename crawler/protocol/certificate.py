@@ -89,6 +89,43 @@ def read_certificate(der: bytes) -> Certificate:
     return Certificate(sha256=hashlib.sha256(der).hexdigest(), der=der, parse_failure=failure, **fields)
 
 
+def read_public_key_info(der: bytes) -> Element:
+    """Return a SubjectPublicKeyInfo that stands by itself. Raises DerError."""
+    information, end = read_element(der)
+    if end != len(der):
+        raise DerError("octets behind the key")
+    algorithm, key = _exactly(2, information)
+    algorithm_oid(algorithm)
+    read_bit_string(key)
+    return information
+
+
+def public_key_info(der: bytes) -> bytes | None:
+    """Return the SubjectPublicKeyInfo of a certificate, as it is encoded; None if it cannot be read."""
+    try:
+        return _split(der).public_key_info.encoding
+    except DerError:
+        return None
+
+
+def extension_value(der: bytes, wanted: str) -> bytes | None:
+    """Return the value of the first extension of a type (OID, dotted); None if absent or not to be read."""
+    try:
+        return _extension(_split(der), wanted)
+    except DerError:
+        return None
+
+
+def is_signed_by(der: bytes, key_info: bytes) -> bool:
+    """Whether a certificate's signature verifies with a key (SubjectPublicKeyInfo)."""
+    try:
+        parts = _split(der)
+        signature = read_bit_string(parts.signature)
+        return bool(verifies(parts.signature_algorithm, key_info, signature, parts.to_be_signed.encoding))
+    except DerError:
+        return False
+
+
 def _split(der: bytes) -> _Parts:
     certificate, end = read_element(der)
     if end != len(der):
@@ -132,8 +169,11 @@ def _extension(parts: _Parts, wanted: str) -> bytes | None:
     sequence, _ = read_element(parts.extensions.contents)
     for extension in elements(expect(sequence, SEQUENCE)):
         try:
-            oid, *critical, value = elements(expect(extension, SEQUENCE))
-            if read_oid(oid) == wanted and len(critical) <= 1:
+            members = expect(extension, SEQUENCE)
+            if read_oid(read_element(members)[0]) != wanted:
+                continue
+            _oid, *critical, value = elements(members)
+            if len(critical) <= 1:
                 return expect(value, OCTET_STRING)
         except ValueError:
             continue

@@ -5,7 +5,8 @@ forgiven, as certificates in the wild are not always DER. Nothing recurses.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER = 0x01, 0x02, 0x03, 0x04, 0x06
@@ -82,6 +83,11 @@ def read_oid(element: Element | None) -> str:
     contents = expect(element, OBJECT_IDENTIFIER)
     if not contents or contents[-1] & 0x80 or len(contents) > _MAXIMUM_OID_OCTETS:
         raise DerError("OBJECT IDENTIFIER without an end")
+    return _dotted(contents)
+
+
+@lru_cache(maxsize=1024)  # certificates consist of the same few
+def _dotted(contents: bytes) -> str:
     arcs, value = [], 0
     for octet in contents:
         value = value << 7 | octet & 0x7F
@@ -105,7 +111,8 @@ def read_time(element: Element | None) -> datetime:
         text = ("19" if text >= "50" else "20") + text
     if len(text) != 14:
         raise DerError("time without seconds, or with more")
+    month, day, hour, minute, second = (int(text[i : i + 2]) for i in range(4, 14, 2))
     try:
-        return datetime.strptime(text + "+0000", "%Y%m%d%H%M%S%z")
+        return datetime(int(text[:4]), month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         raise DerError(f"time that does not exist: {text}") from None

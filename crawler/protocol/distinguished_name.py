@@ -1,5 +1,7 @@
 """Distinguished names of certificates as text (RFC 4514)."""
 
+import re
+
 from crawler.protocol.der import SEQUENCE, SET, DerError, Element, elements, expect, read_element, read_oid
 from crawler.protocol.text import printable
 
@@ -86,7 +88,12 @@ def _decoded(value: Element) -> str | None:
         return None
 
 
+_ODD = re.compile(r"""[^ -~]|["+,;<>\\]|^[ #]| $""")
+
+
 def _escaped(text: str) -> str:
+    if not _ODD.search(text):
+        return text
     characters = [_escaped_octet(octet) for octet in text.encode("utf-8")]
     if text[:1] in (" ", "#"):
         characters[0] = "\\" + text[0]

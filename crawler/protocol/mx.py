@@ -36,5 +36,7 @@ def read_mx(status: LookupStatus, records: Sequence[MxRecord]) -> MxKind:
             return MxKind.NO_MX
         case LookupStatus.NXDOMAIN:
             return MxKind.NO_DOMAIN
+        case LookupStatus.OPTED_OUT:
+            return MxKind.OPTED_OUT
         case _:
             return MxKind.UNKNOWN

@@ -31,6 +31,8 @@ class ReplyTooLong(SmtpError):  # noqa: N818 (named after its word in outcomes.F
 # is printable ASCII and HT; but real greetings hold other octets too, and they do no harm.
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _LINE_BEGUN = re.compile(rb"(?:[2-5](?:[0-9](?:[0-9](?:[ -].*|\r)?)?)?)?", re.DOTALL)
+_WHOLE = re.compile(rb"([2-5][0-9]{2})(?:-[^\n]*\n\1)*(?: [^\n]*|\r)?\n")
+"""What most replies are: all of it at once, nothing behind it, one code."""
 _ENOUGH = 5
 """Octets that tell whether a line begins as a reply line."""
 
@@ -61,6 +63,8 @@ class ReplyReader:
 
     def next_reply(self) -> Reply | None:
         """Return the next whole reply, None if more octets are needed; raises SmtpError."""
+        if not self._lines and self._is_one_reply():
+            return self._take_all()
         while True:
             if len(self._lines) >= MAXIMUM_LINES or self._line_start >= MAXIMUM_REPLY_OCTETS:
                 raise ReplyTooLong(f"no end after {len(self._lines)} lines, {self._line_start} octets")
@@ -73,6 +77,21 @@ class ReplyReader:
             self._line_start = self._searched = end + 1
             if is_last:
                 return self._finish()
+
+    def _is_one_reply(self) -> bool:
+        """Whether what is there is one ordinary reply, far below every limit."""
+        return (
+            len(self._buffer) <= MAXIMUM_LINE_OCTETS
+            and _WHOLE.fullmatch(self._buffer) is not None
+            and self._buffer.count(b"\n") <= MAXIMUM_LINES
+        )
+
+    def _take_all(self) -> Reply:
+        octets = bytes(self._buffer)
+        self._buffer.clear()
+        self._searched = 0
+        lines = [line[4:].removesuffix(b"\r") for line in octets.split(b"\n")]
+        return Reply(code=int(octets[:3]), lines=tuple(map(printable, lines[:-1])))
 
     def _check_line(self, end: int) -> None:
         """Check what can be told of a line before it has ended."""

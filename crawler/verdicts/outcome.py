@@ -2,6 +2,9 @@
 
 from crawler.outcomes import Failure, Outcome, SessionStage
 
+ANSWERED = (Outcome.NO_STARTTLS, Outcome.STARTTLS_REFUSED, Outcome.TLS_FAILED, Outcome.TLS_OK)
+"""The outcomes that tell whether a server has TLS. Of the others nothing is known."""
+
 _OF_STAGE = {
     SessionStage.NOT_ATTEMPTED: Outcome.NOT_ATTEMPTED,
     SessionStage.CONNECT: Outcome.UNREACHABLE,

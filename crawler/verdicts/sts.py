@@ -51,7 +51,7 @@ def judge_policy(fetched: StsPolicy | None, judge: PkixJudge) -> PolicyJudgement
 
     The judge must know every certificate of the policy host's chain (KeyError).
     """
-    if fetched is None:
+    if fetched is None or fetched.failure is Failure.OPTED_OUT:
         return PolicyJudgement(StsPolicyVerdict.NOT_ATTEMPTED)
     failure = _fetch_failure(fetched, judge)
     if failure is not None:

@@ -170,6 +170,7 @@ def _hosts(run: SmallRun) -> None:
     run.host("mx.plain.test", "192.0.2.2")
     run.session("mx.plain.test", "192.0.2.2", "no_starttls")
     run.host("mx.temp.test", "192.0.2.3")
+    run.session("mx.temp.test", "192.0.2.3", "starttls_refused", "temporary_reply", last=False)
     run.session("mx.temp.test", "192.0.2.3", "starttls_refused", "temporary_reply")
     run.host("mx.dead.test", "192.0.2.4")
     run.session("mx.dead.test", "192.0.2.4", "unreachable", last=False)
@@ -188,6 +189,7 @@ def _hosts(run: SmallRun) -> None:
         keywords_tls=None,
         reason="expired",
     )
+    run.session("mx.half.test", "192.0.2.8", "unreachable", last=False)
     run.session("mx.half.test", "192.0.2.8", "unreachable")
     run.host("i.test", "192.0.2.9")
     run.session(

@@ -83,11 +83,14 @@ class SmallRun:
         """Add a domain; mx as "10 mx.example.org", "10 localhost unusable" or "0 ."."""
         records = tuple(_mx_record(text) for text in mx)
         lookup_status = word(words.LookupStatus, "nodata" if not mx and status == "noerror" else status)
-        fallback = {"nodata": "no_mx", "nxdomain": "no_domain", "noerror": "explicit"}.get(
-            lookup_status, "unknown"
-        )
+        fallback = {
+            "nodata": "no_mx",
+            "nxdomain": "no_domain",
+            "noerror": "explicit",
+            "opted_out": "opted_out",
+        }.get(lookup_status, "unknown")
         txt = None
-        if lookup_status != "nxdomain":
+        if lookup_status not in ("nxdomain", "opted_out"):
             txt = TxtLookup(
                 status=words.LookupStatus.NODATA, dnssec_status=words.DnssecStatus.INSECURE, texts=()
             )
@@ -98,7 +101,10 @@ class SmallRun:
                 rank=rank,
                 mx_kind=word(words.MxKind, kind or fallback),
                 mx=MxLookup(
-                    status=lookup_status, dnssec_status=word(words.DnssecStatus, dnssec), records=records
+                    status=lookup_status,
+                    dnssec_status=word(words.DnssecStatus, dnssec),
+                    attempts=0 if lookup_status == "opted_out" else 1,
+                    records=records,
                 ),
                 sts_txt=txt,
                 tlsrpt_txt=txt,
@@ -111,11 +117,13 @@ class SmallRun:
         self.tables["domain_verdicts"].append(_domain_verdict(name, policy=policy, **verdict))
 
     def host(self, name: str, *addresses: str, provider: str | None = None, status: str = "nodata") -> None:
-        """Add an MX host; `status` is that of a lookup without addresses."""
+        """Add an MX host; `status` is that of a lookup without addresses, made or not."""
+        is_asked = status not in ("opted_out", "over_limit")
         by_family = [
             AddressLookup(
                 status=words.LookupStatus.NOERROR if found else word(words.LookupStatus, status),
-                dnssec_status=words.DnssecStatus.INSECURE,
+                dnssec_status=words.DnssecStatus.INSECURE if is_asked else words.DnssecStatus.NOT_ATTEMPTED,
+                attempts=int(is_asked),
                 addresses=tuple(found),
             )
             for found in ([a for a in addresses if ":" not in a], [a for a in addresses if ":" in a])
@@ -143,10 +151,11 @@ class SmallRun:
         chain: tuple[str, ...] = (),
         keywords_tls: tuple[str, ...] | None = ("PIPELINING",),
         started_at: datetime = STARTED_AT,
+        pushed_back: bool = False,
         last: bool = True,
         **verdict: Any,
     ) -> None:
-        """Add a session, and the verdict on it if it is the last attempt."""
+        """Add a session, and the verdict on it if it is the last attempt: the next call makes the next."""
         stage, usual = _STAGE_AND_FAILURE[outcome]
         attempt = 1 + sum((s.mx_host, s.address) == (host, address) for s in self.tables["sessions"])
         accepted = outcome in ("tls_failed", "tls_ok")
@@ -175,6 +184,7 @@ class SmallRun:
                 hello_tls_code=250 if completed and keywords_tls is not None else None,
                 ehlo_keywords_tls=keywords_tls if completed else None,
                 quit_code=None,
+                pushed_back=None if outcome == "not_attempted" else pushed_back,
                 tlsa=None,
                 started_at=started_at,
                 connect_seconds=None,
@@ -189,6 +199,28 @@ class SmallRun:
             self.tables["session_verdicts"].append(
                 _session_verdict(host, address, attempt, outcome, started_at, **verdict)
             )
+
+    def inferred(self, host: str, address: str, sample: str, size: int, **verdict: Any) -> None:
+        """Add what there is of a name left to a sample: a session that was not held, an inferred verdict.
+
+        `sample` names the MX host of the sample, already judged, whose session stands for this one.
+        """
+        self.session(host, address, "not_attempted", "sampled", last=False)
+        judged = next(
+            v for v in self.tables["session_verdicts"] if (v.mx_host, v.address) == (sample, address)
+        )
+        own = _session_verdict(
+            host, address, judged.attempt, str(judged.outcome), judged.time_used, **verdict
+        )
+        self.tables["session_verdicts"].append(
+            replace(
+                own,
+                basis=words.Basis.INFERRED,
+                sample_mx_host=sample,
+                sample_size=size,
+                sample_bound=min(1.0, 3 / size),
+            )
+        )
 
     def certificate(self, name: str, *, days_left: float = 60, **fields: Any) -> str:
         """Add a certificate and return its digest."""
@@ -318,6 +350,9 @@ def _session_verdict(
         address=address,
         attempt=attempt,
         basis=words.Basis.DIRECT,
+        sample_mx_host=None,
+        sample_size=None,
+        sample_bound=None,
         rule_version=1,
         root_store_sha256=ROOT_STORE,
         time_used=time_used,

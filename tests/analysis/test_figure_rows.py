@@ -1,7 +1,7 @@
 """Every figure, over runs small enough to count by hand."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,10 @@ from analysis.figures import (
     read_run,
     run_checks,
 )
+from tests.analysis.figure_rows import counts, row_of
 from tests.analysis.known_run import KNOWN, known_run
+from tests.analysis.paced_run import PACED, paced_run
 from tests.analysis.small_run import SmallRun, shuffled
-
-
-def row_of(rows: Sequence[FigureRow], figure: str, stratum: str, unit: str = "") -> FigureRow:
-    found = [r for r in rows if r.figure == figure and r.stratum == stratum and unit in r.unit]
-    assert len(found) == 1, (figure, stratum, unit, found)
-    return found[0]
-
-
-def counts(row: FigureRow) -> tuple[int, int]:
-    return row.numerator, row.denominator
 
 
 def octets(folder: Path) -> dict[str, bytes]:
@@ -50,10 +42,11 @@ def test_a_figure_counts_what_was_counted_by_hand(
     assert row.estimate == numerator / denominator
     whole = denominator + unknown
     assert (row.low, row.high) == (numerator / whole, (numerator + unknown) / whole)
+    assert (row.inferred, row.inference_bound) == (0, 0)
 
 
 def test_every_figure_is_counted_by_hand_somewhere() -> None:
-    assert {figure for figure, _, _ in KNOWN} == set(figure_names())
+    assert {figure for figure, _, _ in [*KNOWN, *PACED]} == set(figure_names())
 
 
 def test_every_row_has_its_interval_its_run_and_its_list(known_rows: list[FigureRow]) -> None:
@@ -69,7 +62,8 @@ def test_every_figure_file_opens_with_its_rule() -> None:
 
 
 def test_a_sound_run_has_no_violation(tmp_path: Path) -> None:
-    assert run_checks(known_run().write(tmp_path)) == []
+    assert run_checks(known_run().write(tmp_path / "known")) == []
+    assert run_checks(paced_run().write(tmp_path / "paced")) == []
 
 
 def test_reasons_add_up_to_the_hosts_with_tls(known_rows: list[FigureRow]) -> None:
@@ -107,8 +101,11 @@ def test_rank_weights_are_exact_and_leave_out_domains_without_rank(tmp_path: Pat
     assert counts(row) == (333_333_333_333, 333_333_333_333 + 142_857_142_857)
 
 
-def test_same_run_same_octets_however_its_rows_are_laid_out(tmp_path: Path) -> None:
-    first, second = known_run(), known_run()
+@pytest.mark.parametrize("make_run", [known_run, paced_run])
+def test_same_run_same_octets_however_its_rows_are_laid_out(
+    tmp_path: Path, make_run: Callable[[], SmallRun]
+) -> None:
+    first, second = make_run(), make_run()
     second.tables = {table: shuffled(rows) for table, rows in second.tables.items()}
     compute_figures(first.write(tmp_path / "first"))
     compute_figures(second.write(tmp_path / "second", parts=3))
@@ -121,10 +118,11 @@ def test_csv_has_the_published_columns_and_empty_fields_for_unknown(tmp_path: Pa
     compute_figures(SmallRun().write(tmp_path))
     lines = (tmp_path / "figures" / "starttls_by_domain.csv").read_text().splitlines()
     assert lines[0] == (
-        "figure,stratum,numerator,denominator,unknown,never,unit,estimate,low,high,interval,run,list"
+        "figure,stratum,numerator,denominator,unknown,never,inferred,inference_bound,unit,"
+        "estimate,low,high,interval,run,list"
     )
     assert lines[1] == (
-        'starttls_by_domain,all,0,0,0,0,"reachable mail domain, determined (of D3)",,,,nonresponse,'
+        'starttls_by_domain,all,0,0,0,0,0,0,"reachable mail domain, determined (of D3)",,,,nonresponse,'
         "2026-08-22-small,small.csv"
     )
 

@@ -11,6 +11,7 @@ from analysis.literature import LITERATURE, read_literature
 from analysis.report import headlines, render_report
 from analysis.sections import SECTIONS
 from tests.analysis.known_run import known_run
+from tests.analysis.paced_run import paced_run
 from tests.analysis.small_run import SmallRun
 
 _VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -69,10 +70,16 @@ def page(known_folder: Path) -> Page:
 
 
 @pytest.fixture(scope="module")
+def paced_page(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """A run with samples, second attempts and what nobody asked."""
+    return page_of(render_report(paced_run().write(tmp_path_factory.mktemp("paced"))))
+
+
+@pytest.fixture(scope="module")
 def empty_page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     """A lab run of an empty list."""
     folder = tmp_path_factory.mktemp("empty")
-    settings = {"smtp_port": 2525, "root_store": "/home/somebody/roots.pem"}
+    settings = {"smtp_port": 2525, "root_store": "/home/somebody/roots.pem", "opt_out": "/home/somebody/out"}
     SmallRun().write(folder, lab={"profile": "world", "seed": 7}, settings=settings)
     return page_of(render_report(folder))
 
@@ -197,6 +204,44 @@ def test_a_report_that_cannot_be_made_leaves_the_one_there_as_it_was(
         render_report(folder, rows)
     assert (folder / "report.html").read_bytes() == before
     assert [path.name for path in folder.iterdir() if "aside" in path.name] == []
+
+
+def test_a_run_with_samples_says_how_much_is_inferred_beside_every_denominator(paced_page: Page) -> None:
+    opening = paced_page.text.partition("Beside what others published")[0]
+    assert "For 9 of the 28, some primary MX host was not asked itself at every address" in opening
+    assert "with 95 % confidence, at most 6 of them are another answer." in opening
+    brief = paced_page.text.partition("In brief")[2].partition("What is counted")[0]
+    assert "14 of 28 32 % inferred, bound 6 36 to 64 %" in brief
+    section = paced_page.text.partition("How much is inferred 24 % of the MX host addresses (8 of 33)")[2]
+    assert "provider: big.test 75 % 3 4 0 exact" in section.partition("Counted by")[0]
+
+
+def test_a_run_with_samples_and_without_silence_is_not_called_exact(tmp_path: Path) -> None:
+    run = SmallRun()
+    for number in range(3):
+        run.host(f"mx{number}.big.test", "192.0.2.1")
+        run.domain(f"d{number}.test", f"10 mx{number}.big.test")
+    for number in range(2):
+        run.session(f"mx{number}.big.test", "192.0.2.1")
+    run.inferred("mx2.big.test", "192.0.2.1", "mx0.big.test", 2)
+    text = page_of(render_report(run.write(tmp_path))).text
+    assert "gave an answer, so silence leaves no bounds" in text.partition("Beside what")[0]
+    assert "3 of 3 33 % inferred, bound 1 sampled" in text
+
+
+def test_a_run_without_samples_does_not_speak_of_them_in_its_opening(page: Page) -> None:
+    assert "inferred" not in page.text.partition("Beside what others published")[0]
+
+
+def test_who_was_not_asked_is_counted_by_reason(paced_page: Page) -> None:
+    silent = paced_page.text.partition("From 28 % of the mail-capable domains")[2].partition("Counted by")[0]
+    for reason in ("opted_out", "over_limit", "session_cap", "backed_off", "sampled"):
+        assert f"class: not asked, {reason}" in silent
+
+
+def test_it_says_what_the_second_attempt_gained(paced_page: Page) -> None:
+    assert "failed for now, 50 % (3 of 6) gave an answer at the second" in paced_page.text
+    assert "10 % of the addresses asked (2 of 20) sent this scanner away" in paced_page.text
 
 
 def test_it_says_what_a_provider_is(page: Page) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from analysis.figures import SQL_FOLDER, FigureRow, compute_figures, run_checks
-from crawler.outcomes import Outcome
+from crawler.outcomes import Basis, DnssecStatus, Failure, LookupStatus, Outcome
+from crawler.records import AddressLookup, TlsaLookup, TxtLookup
 from tests.analysis.known_run import known_run
+from tests.analysis.paced_run import paced_run
 from tests.analysis.small_run import SmallRun
 
 
@@ -20,6 +22,10 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[FigureRo
 
 
 Fault = Callable[[SmallRun], None]
+NODATA = AddressLookup(status=LookupStatus.NODATA, dnssec_status=DnssecStatus.INSECURE)
+TXT = TxtLookup(status=LookupStatus.NODATA, dnssec_status=DnssecStatus.INSECURE)
+TLSA = TlsaLookup(status=LookupStatus.NODATA, dnssec_status=DnssecStatus.INSECURE)
+LISTED = {row.domain: place for place, row in enumerate(paced_run().tables["domains"])}
 
 
 def repeat(table: str) -> Fault:
@@ -60,7 +66,7 @@ BATCHES: list[dict[str, tuple[Fault, tuple[str, str]]]] = [
         ),
         "verdict twice": (repeat("domain_verdicts"), ("domain_verdicts_match", "2 domain verdicts")),
         "host twice": (repeat("mx_hosts"), ("exchanges_resolved", "2 rows in mx_hosts")),
-        "session lost": (drop("sessions", 2), ("addresses_asked", "no session")),
+        "session lost": (drop("sessions", 2), ("addresses_asked", "0 first attempts")),
         "verdict without session": (
             drop("sessions", 2),
             ("session_verdicts_match", "judged, but no session"),
@@ -95,24 +101,115 @@ BATCHES: list[dict[str, tuple[Fault, tuple[str, str]]]] = [
 ]
 
 
-@pytest.mark.parametrize("batch", BATCHES, ids=["first", "second", "third"])
-def test_faults_are_found(batch: dict[str, tuple[Fault, tuple[str, str]]], tmp_path: Path) -> None:
-    run = known_run()
+def place_of(table: str, host: str, attempt: int = 1) -> int:
+    """Return the place of a row of the paced run."""
+    rows = paced_run().tables[table]
+    return next(
+        i for i, row in enumerate(rows) if row.mx_host == host and getattr(row, "attempt", 1) == attempt
+    )
+
+
+def of_host(table: str, host: str, attempt: int = 1, /, **fields: object) -> Fault:
+    return change(table, place_of(table, host, attempt), **fields)
+
+
+PACED_BATCH: dict[str, tuple[Fault, tuple[str, str]]] = {
+    "second attempt lost": (
+        of_host("sessions", "mx.again.test", 2, attempt=3),
+        ("second_attempts", "failed for now, and has no second attempt"),
+    ),
+    "third attempt": (lambda run: None, ("second_attempts", "attempt 3")),
+    "second attempt for nothing": (
+        of_host("sessions", "mx.turn.test", failure=Failure.PERMANENT_REPLY, pushed_back=False),
+        ("second_attempts", "second attempt without a first one that failed for now or was sampled"),
+    ),
+    "no reason": (
+        of_host("sessions", "mx.capped.test", failure=None),
+        ("second_attempts", "not attempted, without a reason"),
+    ),
+    "heard of nobody": (
+        of_host("sessions", "mx.private.test", pushed_back=True),
+        ("second_attempts", "not attempted, but there was a conversation"),
+    ),
+    "asked in spite of an opt-out": (
+        of_host("sessions", "mx.out.test", tlsa=TLSA),
+        ("second_attempts", "opted out, but its TLSA records were looked up"),
+    ),
+    "sample not asked": (
+        of_host("session_verdicts", "mx5.big.test", 2, sample_mx_host="mx6.big.test"),
+        ("inferred_verdicts", "inferred from a session that was not held"),
+    ),
+    "sample elsewhere": (
+        of_host("mx_hosts", "mx1.plain.test", provider="other.test"),
+        ("inferred_verdicts", "inferred from another provider"),
+    ),
+    "sample too large": (
+        of_host("session_verdicts", "mx6.big.test", 2, sample_size=5, sample_bound=0.6),
+        ("inferred_verdicts", "sample of 5, but 4 names asked"),
+    ),
+    "old attempt of the sample": (
+        of_host("session_verdicts", "mx7.big.test", 2, attempt=1),
+        ("inferred_verdicts", "inferred from a session that is not the one judged"),
+    ),
+    "not what the sample says": (
+        of_host("session_verdicts", "mx8.big.test", 2, path_ok=False),
+        ("inferred_verdicts", "inferred, but says something else than its sample"),
+    ),
+    "bound wrong": (
+        of_host("session_verdicts", "mx9.big.test", 2, sample_bound=0.2),
+        ("inferred_verdicts", "bound 0.2 of a sample of 4"),
+    ),
+    "not sampled": (
+        of_host("sessions", "mx10.big.test", failure=Failure.SESSION_CAP),
+        ("inferred_verdicts", "inferred, but was not left to a sample"),
+    ),
+    "sample of its own": (
+        of_host("session_verdicts", "mx12.plain.test", basis=Basis.DIRECT),
+        ("inferred_verdicts", "asked itself, and yet has a sample"),
+    ),
+    "outcome of nothing": (
+        of_host("session_verdicts", "mx.capped.test", outcome=Outcome.UNREACHABLE),
+        ("session_verdicts_match", "outcome unreachable at stage not_attempted"),
+    ),
+    "inferred outcome misread": (
+        of_host("session_verdicts", "mx11.plain.test", outcome=Outcome.TLS_OK),
+        ("session_verdicts_match", "outcome tls_ok at stage hello"),
+    ),
+    "opted-out domain asked": (
+        change("domains", LISTED["silent.test"], tlsrpt_txt=TXT),
+        ("opted_out", "opted out, but something was looked up"),
+    ),
+    "opted-out host asked": (
+        of_host("mx_hosts", "mx.hidden.test", aaaa=NODATA),
+        ("opted_out", "not looked up (opted_out), but in part it was"),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("make_run", "batch"),
+    [*((known_run, batch) for batch in BATCHES), (paced_run, PACED_BATCH)],
+    ids=["first", "second", "third", "paced"],
+)
+def test_faults_are_found(
+    make_run: Callable[[], SmallRun], batch: dict[str, tuple[Fault, tuple[str, str]]], tmp_path: Path
+) -> None:
+    run = make_run()
     for fault, _ in batch.values():
         fault(run)
-    found = {(violation.check, violation.violation) for violation in run_checks(run.write(tmp_path))}
+    found = {(violation.check, violation.violation) for violation in run_checks(run.write(tmp_path), [])}
     assert {name for name, (_, expected) in batch.items() if expected not in found} == set()
 
 
 def test_a_list_counted_differently_is_found(tmp_path: Path) -> None:
     listed = {"name": "small.csv", "sha256": "cd" * 32, "listed": 20, "rejected": 0}
-    violations = run_checks(known_run().write(tmp_path, list=listed))
+    violations = run_checks(known_run().write(tmp_path, list=listed), [])
     assert [(v.check, v.violation) for v in violations] == [("domains_listed", "19 rows, but 20 listed")]
 
 
 def test_verdicts_of_another_root_store_are_found(tmp_path: Path) -> None:
     store = {"sha256": "ef" * 32, "source": "roots.pem", "anchors": 120}
-    violations = run_checks(known_run().write(tmp_path, root_store=store))
+    violations = run_checks(known_run().write(tmp_path, root_store=store), [])
     assert [(v.check, v.violation) for v in violations] == [("one_rule", "root store " + "ab" * 32)]
 
 
@@ -125,6 +222,10 @@ def test_verdicts_of_another_root_store_are_found(tmp_path: Path) -> None:
         {"estimate": None},
         {"low": 0.1},
         {"high": 0.99},
+        {"inferred": -1},
+        {"inferred": 10, "inference_bound": 1},
+        {"inferred": 1},
+        {"inferred": 1, "inference_bound": 2},
         {"denominator": 13, "unknown": 0, "estimate": 5 / 13},
         {"unknown": 6, "never": 2, "low": 5 / 17, "high": 11 / 17},
     ],
@@ -155,7 +256,7 @@ def test_rows_as_they_were_computed_are_sound(known: tuple[Path, list[FigureRow]
 
 
 def test_every_check_opens_with_its_invariant_and_those_on_tables_are_tested() -> None:
-    tested = {check for batch in BATCHES for _, (check, _) in batch.values()}
+    tested = {check for batch in [*BATCHES, PACED_BATCH] for _, (check, _) in batch.values()}
     files = {path.stem: path.read_text() for path in (SQL_FOLDER / "checks").glob("*.sql")}
     assert all(text.startswith("-- ") for text in files.values())
     assert set(files) - tested == {"domains_listed", "figures_add_up", "figure_rows_once"}

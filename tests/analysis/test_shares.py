@@ -9,6 +9,7 @@ from analysis.shares import (
     bounds_text,
     count,
     count_text,
+    inference_text,
     percent,
     published_percent,
     share_text,
@@ -20,7 +21,12 @@ BLANK = "\u202f"
 
 
 def row(
-    numerator: int, denominator: int, unknown: int = 0, never: int = 0, unit: str = "domain"
+    numerator: int,
+    denominator: int,
+    unknown: int = 0,
+    never: int = 0,
+    unit: str = "domain",
+    inferred: tuple[int, int] = (0, 0),
 ) -> FigureRow:
     known, whole = denominator > 0, denominator + unknown
     return FigureRow(
@@ -30,6 +36,8 @@ def row(
         denominator=denominator,
         unknown=unknown,
         never=never,
+        inferred=inferred[0],
+        inference_bound=inferred[1],
         unit=unit,
         estimate=numerator / denominator if known else None,
         low=numerator / whole if known else None,
@@ -81,6 +89,20 @@ def test_what_can_never_be_a_yes_stands_outside_the_bounds_and_is_named() -> Non
     assert bounds_text(row(5, 9, never=6)) == ""
     assert unknown_text(row(5, 9, unknown=4, never=2)) == "4 + 2 never"
     assert unknown_text(row(5, 9, unknown=4)) == "4"
+
+
+@pytest.mark.parametrize(
+    ("inferred", "text"),
+    [
+        ((0, 0), ""),
+        ((800, 12), "80 % inferred, bound 12"),
+        ((1, 1), "< 1 % inferred, bound 1"),
+        ((999, 15), "> 99 % inferred, bound 15"),
+        ((1000, 15), "100 % inferred, bound 15"),
+    ],
+)
+def test_what_is_inferred_is_said_with_its_bound(inferred: tuple[int, int], text: str) -> None:
+    assert inference_text(row(700, 1000, inferred=inferred)).replace(BLANK, " ") == text
 
 
 def test_thousands_stand_apart() -> None:

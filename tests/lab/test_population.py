@@ -10,7 +10,8 @@ from crawler.lab.internet import DnsAnswer, Internet
 from crawler.lab.mail_scenarios import MAIL_SCENARIOS
 from crawler.lab.population import ListedName, populate, reservations, reserve
 from crawler.lab.profile import PROFILES, Profile, load_profile, profile_from
-from crawler.lab.smtp_scenarios import SMTP_SCENARIOS
+from crawler.lab.session_scenario import FAILURES_FOR_NOW
+from crawler.lab.smtp_scenarios import PASSING_SCENARIOS, SMTP_SCENARIOS
 from crawler.lab.txt_scenarios import STS_RECORD_SCENARIOS, TLSRPT_SCENARIOS
 
 Row = dict[str, Any]
@@ -40,6 +41,11 @@ def by_host(internet: Internet, table: str) -> dict[str, list[Row]]:
     for row in internet.truth[table]:
         rows.setdefault(row["mx_host"], []).append(row)
     return rows
+
+
+def declared_sessions(internet: Internet) -> list[Row]:
+    """Return the sessions of which something is declared."""
+    return [row for row in internet.truth["sessions"] if row["attempt"] is not None]
 
 
 def closest_denial(internet: Internet, owner: str, kind: str) -> tuple[str, str]:
@@ -80,7 +86,7 @@ def test_every_listed_name_is_declared_once_in_list_order(internet: Internet) ->
     ("table", "keys"),
     [
         ("mx_hosts", ("mx_host",)),
-        ("sessions", ("mx_host", "address")),
+        ("sessions", ("mx_host", "address", "attempt")),
         ("session_verdicts", ("mx_host", "address")),
         ("sts_policies", ("domain",)),
         ("certificates", ("sha256",)),
@@ -108,7 +114,9 @@ def test_every_address_of_every_mx_host_has_a_session_and_a_mail_server(internet
     sessions = by_host(internet, "sessions")
     for row in internet.truth["mx_hosts"]:
         addresses = row["a"]["addresses"] + row["aaaa"]["addresses"]
-        assert sorted(s["address"] for s in sessions.get(row["mx_host"], [])) == sorted(addresses)
+        begun = {None, 1}
+        found = [s["address"] for s in sessions.get(row["mx_host"], []) if s["attempt"] in begun]
+        assert sorted(found) == sorted(addresses)
         assert set(addresses) <= set(internet.mail_servers)
 
 
@@ -162,7 +170,8 @@ def test_aliases_of_hosts_lead_across_the_security_boundary_both_ways(internet: 
 
 def test_every_scenario_comes_at_least_once(internet: Internet) -> None:
     truth = internet.truth
-    failures = {(row["stage"], row["failure"]) for row in truth["sessions"]}
+    sessions = declared_sessions(internet)
+    failures = {(row["stage"], row["failure"]) for row in sessions}
     assert failures == {(s.stage, s.failure) for s in SMTP_SCENARIOS.values()}
     verdicts = truth["domain_verdicts"]
     assert {row["sts_record"] for row in verdicts} >= {s.verdict for s in STS_RECORD_SCENARIOS.values()}
@@ -170,7 +179,7 @@ def test_every_scenario_comes_at_least_once(internet: Internet) -> None:
     assert {row["mx_kind"] for row in truth["domains"]} == {s.mx_kind for s in MAIL_SCENARIOS.values()}
     unusable = {r["unusable"] for row in truth["domains"] for r in row["mx"]["records"]}
     assert unusable == {None, "root", "ip_literal", "localhost", "single_label", "not_a_hostname"}
-    versions = {(row["tls"]["version"], row["tls"]["group"]) for row in truth["sessions"] if row["tls"]}
+    versions = {(row["tls"]["version"], row["tls"]["group"]) for row in sessions if row["tls"]}
     assert len(versions) == 7
 
 
@@ -191,8 +200,9 @@ def test_every_scenario_comes_at_least_once(internet: Internet) -> None:
 def test_every_word_of_a_vocabulary_is_declared_and_no_other(
     internet: Internet, table: str, column: str, vocabulary: type[outcomes.Vocabulary]
 ) -> None:
-    declared = {row[column] for row in internet.truth[table]} - {None}
-    words = {word.value for word in vocabulary}
+    rows = declared_sessions(internet) if table == "sessions" else internet.truth[table]
+    declared = {row[column] for row in rows} - {None}
+    words = {word.value for word in vocabulary} - {"opted_out"}  # the operator's will is no part of the world
     if table.startswith("session"):
         words.remove("not_attempted")  # every address of the lab may be contacted
     assert declared == words
@@ -254,7 +264,7 @@ def test_every_address_is_loopback_and_mail_and_policy_addresses_are_apart(inter
 
 
 def test_every_name_that_reaches_tls_finds_its_certificate_by_server_name(internet: Internet) -> None:
-    for row in internet.truth["sessions"]:
+    for row in declared_sessions(internet):
         if row["tls"] and row["tls"]["version"]:
             server = internet.mail_servers[row["address"]]
             order_id = server.certificates.get(row["mx_host"], server.default_certificate)
@@ -270,7 +280,8 @@ def test_slow_servers_have_few_host_names_each(internet: Internet) -> None:
         or server.greeting_delay_seconds
         or "silent" in (server.greeting, server.hello)
     }
-    uses = Counter(row["address"] for row in internet.truth["sessions"] if row["address"] in slow)
+    hosts = {(row["mx_host"], row["address"]) for row in internet.truth["sessions"]}
+    uses = Counter(address for _, address in hosts if address in slow)
     assert max(uses.values()) == 1
 
 
@@ -300,6 +311,91 @@ def test_customers_have_host_names_of_their_own_in_the_providers_zone() -> None:
     assert all(row["name_mx_ok"] for row in internet.truth["session_verdicts"])
     assert len(internet.certificates) == 1
     assert len(internet.mail_servers) == 2
+
+
+def customers(**provider: Any) -> Internet:
+    values: Row = {"domain": "bigmail.test", "share": 1, "labels": ["mx"], "preferences": [0]}
+    values |= {"per_customer": True} | provider
+    return populate(names(200), profile_from({"providers": [values]}), 1, ipv6=False)
+
+
+def test_odd_customers_have_another_certificate_at_the_same_address_and_are_named() -> None:
+    internet = customers(odd=0.1, addresses=2)
+    verdicts = internet.truth["session_verdicts"]
+    odd = [(row["mx_host"], row["address"]) for row in verdicts if row["reason"] == "expired"]
+    assert 5 < len(odd) < 50
+    assert internet.odd_hosts == odd
+    assert {row["pkix_ok"] for row in verdicts} == {True, False}
+    assert len(internet.mail_servers) == 2
+    for host, address in odd:
+        assert internet.mail_servers[address].certificates == {
+            other: "odd.bigmail.test" for other, at in odd if at == address
+        }, host
+    assert customers().odd_hosts == []
+
+
+def test_every_provider_with_odd_customers_has_one_in_a_long_list(internet: Internet) -> None:
+    assert any(host.endswith(".bigmail.test") for host, _ in internet.odd_hosts)
+
+
+def test_what_hangs_on_timing_is_declared_in_the_verdict_alone() -> None:
+    internet = customers(session="pushes_back")
+    assert {row["attempt"] for row in internet.truth["sessions"]} == {None}
+    assert {row["outcome"] for row in internet.truth["session_verdicts"]} == {"tls_ok"}
+    assert not any("attempt" in row for row in internet.truth["session_verdicts"])
+
+
+@pytest.mark.parametrize(
+    ("word", "attempts", "outcomes"),
+    [
+        ("good", [1], {"tls_ok"}),
+        ("greeting_421", [1, 2], {"refused_greeting"}),
+        ("greeting_554", [1], {"refused_greeting"}),
+        ("greeting_blocklist", [1, 2], {"refused_greeting"}),
+        ("connect_refused", [1], {"unreachable"}),
+        ("connect_dropped", [1, 2], {"unreachable"}),
+        ("handshake_alert", [1], {"tls_failed"}),
+        ("stalls_behind_first_flight", [1, 2], {"tls_failed"}),
+        ("hello_tls_closed", [1], {"tls_ok"}),
+    ],
+)
+def test_what_fails_for_now_is_found_twice(word: str, attempts: list[int], outcomes: set[str]) -> None:
+    internet = alone(rates={"sessions": {word: 1}})
+    first, *more = internet.truth["sessions"]
+    assert [row["attempt"] for row in (first, *more)] == attempts
+    assert all(row == first | {"attempt": 2} for row in more)
+    (verdict,) = internet.truth["session_verdicts"]
+    assert (verdict["attempt"], {verdict["outcome"]}) == (len(attempts), outcomes)
+
+
+@pytest.mark.parametrize("word", PASSING_SCENARIOS)
+def test_what_passes_fails_once_and_is_well_then_for_one_host_at_its_address(word: str) -> None:
+    internet = populate(names(30), profile_from({"rates": {"sessions": {word: 1}}}), 1, ipv6=False)
+    sessions = internet.truth["sessions"]
+    assert len(internet.mail_servers) == 30
+    for first, second in zip(sessions[::2], sessions[1::2], strict=True):
+        assert (first["attempt"], second["attempt"]) == (1, 2)
+        assert first["failure"] in FAILURES_FOR_NOW
+        assert (second["stage"], second["failure"]) == ("hello_tls", None)
+    assert {(row["attempt"], row["outcome"]) for row in internet.truth["session_verdicts"]} == {(2, "tls_ok")}
+
+
+def test_hostile_servers_come_by_a_rate_of_their_own() -> None:
+    internet = populate(names(400), profile_from({"hostile": 0.5}), 1, ipv6=False)
+    scripted = [server for server in internet.mail_servers.values() if server.script]
+    assert len({server.script for server in scripted}) > 60
+    assert len(internet.mail_servers) - len(scripted) > 100
+
+
+def test_a_network_belongs_to_one_provider_or_one_behaviour() -> None:
+    shared: Row = {"share": 0.4, "labels": ["mx"], "preferences": [0], "addresses": 3}
+    providers = [{"domain": domain} | shared for domain in ("a.test", "b.test")]
+    internet = populate(names(60), profile_from({"providers": providers}), 1, ipv6=False)
+    networks: dict[str, set[str]] = {}
+    for server in internet.mail_servers.values():
+        networks.setdefault(server.address.rpartition(".")[0], set()).add(server.server_name)
+    assert all(len(owners) == 1 for owners in networks.values())
+    assert len(networks) == len(internet.mail_servers) - 2 * 2
 
 
 def test_an_unused_provider_leaves_no_trace() -> None:

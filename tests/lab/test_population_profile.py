@@ -66,6 +66,8 @@ def test_rates_that_sum_to_one_leave_nothing() -> None:
         ({"providers": [PROVIDER | {"key": "dsa"}]}, "'dsa' is neither of"),
         ({"providers": [PROVIDER | {"tlsa": "ee"}]}, "does not go with signed = False"),
         ({"providers": [PROVIDER | {"ipv6": True, "session": "not_smtp"}]}, "ipv6 needs session 'good'"),
+        ({"providers": [PROVIDER | {"odd": 0.1}]}, "odd needs per_customer"),
+        ({"hostile": 2}, "profile.hostile: 2 is no number from 0 to 1"),
         ({"providers": [PROVIDER | {"per_customer": 1}]}, "is not of type bool"),
         ({"providers": [PROVIDER, PROVIDER]}, "two providers have the same domain"),
         ({"providers": [PROVIDER], "small_hosters": {"share": 0.6}}, "sum to 1.1000"),

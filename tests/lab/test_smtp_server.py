@@ -155,7 +155,7 @@ def test_commands_may_come_one_octet_at_a_time_and_in_any_case(start: "StartLab"
         assert client.reply()[0] == f"250-{NAME}"
 
 
-@pytest.mark.parametrize("code", ["450", "554"])
+@pytest.mark.parametrize("code", ["450", "550", "554"])
 def test_after_a_refused_greeting_only_quit_is_welcome(start: "StartLab", code: str) -> None:
     lab = one_server(start, greeting=code)
     with Client(ADDRESS, lab.ports.smtp) as client:

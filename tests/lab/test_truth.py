@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from crawler.lab.associations import association, fill_associations
-from crawler.lab.internet import DnsAnswer, Internet
-from crawler.lab.truth import TRUTH_KEYS, Comparison, TruthError, compare, confusion, write_truth
+from crawler.lab.comparison import Comparison, TruthError, compare, confusion
+from crawler.lab.internet import ANY_ATTEMPT, DnsAnswer, Internet
+from crawler.lab.truth import TRUTH_KEYS, write_truth
 from crawler.lab.world import TRUTH_TABLES
 from crawler.records import TABLE_KEYS
 
@@ -84,6 +85,18 @@ def test_a_session_of_a_second_attempt_is_extra(folders: Folders) -> None:
     session = {"mx_host": "mx.a.gov", "address": "127.0.0.1", "attempt": 1, "stage": "hello"}
     comparison = compare(*folders({"sessions": [session]}, {"sessions": [session, session | {"attempt": 2}]}))
     assert comparison.disagreements == 1
+
+
+@pytest.mark.parametrize(("attempts", "disagreements"), [((1,), 0), ((1, 2, 3), 0), ((), 1)])
+def test_where_the_number_of_attempts_is_not_declared_any_will_do_but_none(
+    folders: Folders, attempts: tuple[int, ...], disagreements: int
+) -> None:
+    session: Row = {"mx_host": "mx.a.gov", "address": "127.0.0.1"}
+    other: Row = {"mx_host": "mx.b.gov", "address": "127.0.0.1", "attempt": 1, "stage": "hello"}
+    truth = [session | {"attempt": ANY_ATTEMPT}, other]
+    run = [session | {"attempt": attempt, "stage": "greeting"} for attempt in attempts]
+    comparison = compare(*folders({"sessions": truth}, {"sessions": [*run, other]}))
+    assert comparison.disagreements == disagreements
 
 
 def test_a_table_that_the_run_does_not_have_is_all_missing(folders: Folders) -> None:
@@ -202,7 +215,14 @@ def test_the_truth_has_the_tables_and_keys_of_the_run_folder() -> None:
 
 def test_every_table_of_the_truth_is_written(folders: Folders) -> None:
     _, truth = folders({}, {})
-    assert {path.stem for path in truth.iterdir()} == set(TRUTH_KEYS)
+    assert {path.stem for path in truth.glob("*.parquet")} == set(TRUTH_KEYS)
+
+
+def test_hosts_that_are_odd_on_purpose_are_named_in_a_file_of_their_own(tmp_path: Path) -> None:
+    odd = [("a.mx.test", "127.0.0.1"), ("a.mx.test", "::1")]
+    write_truth(Internet(odd_hosts=odd), {}, tmp_path)
+    lines = (tmp_path / "odd_hosts.csv").read_text().splitlines()
+    assert lines == ["mx_host,address", "a.mx.test,127.0.0.1", "a.mx.test,::1"]
 
 
 def test_an_order_that_was_not_issued_is_an_error(tmp_path: Path) -> None:

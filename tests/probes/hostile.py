@@ -1,28 +1,64 @@
-"""Mail servers that are hostile before TLS: what each does, and how a session with it must end."""
+"""Every hostile server: those of the lab, its plain behaviours as scripts, and what only a test can serve."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
 
-from crawler.outcomes import Failure, Outcome, SessionStage
-from tests.probes import tls_flights as flights
-from tests.probes.peers import (
-    BYE,
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from OpenSSL import SSL
+
+from crawler.lab.authority import Authority, make_authority
+from crawler.lab.certificate_scenarios import CERTIFICATE_SCENARIOS, CertificateScenario
+from crawler.lab.internet import CertificateOrder, MailServer
+from crawler.lab.lookups import Row
+from crawler.lab.script import (
     EHLO_REPLY,
     GO_AHEAD,
     GREETING,
     HELLO,
-    Action,
+    IN_TLS,
+    TO_TLS,
+    WITHOUT_FAULT,
     Close,
     Endless,
     Line,
+    Octets,
     Reset,
+    Script,
     Silence,
-    Trickle,
+    Tls,
 )
+from crawler.lab.session_scenario import SmtpScenario
+from crawler.lab.smtp_scenarios import HOSTILE_SCENARIOS, SMTP_SCENARIOS, TLS_SCENARIOS, session_truth
+from crawler.lab.smtp_server import accept_tls
+from crawler.lab.tls import TlsServers
+from tests.probes.peers import ADDRESS, MX_HOST, issued, server_context
 
-TICK_SECONDS = 0.1
-"""Between the octets of those that send one at a time: the limits are as much shorter than real ones."""
+PLAIN_BEHAVIOURS: Mapping[str, Script] = {
+    "greeting_silent": (Silence(),),
+    "greeting_closed": (Close(),),
+    "greeting_reset": (Reset(),),
+    "greeting_endless": (Endless(b"220-more\r\n" * 100),),
+    "hello_silent": (GREETING, Line(), Silence()),
+    "hello_closed": (GREETING, Line(), Close()),
+    "hello_reset": (GREETING, Line(), Reset()),
+    "stripped": (GREETING, Line(), b"250-mx\r\n250 XXXXXXXA\r\n", Line(), b"221 Bye\r\n"),
+    "starttls_closed": (*HELLO, Line(), Close()),
+    "starttls_silent": (*HELLO, Line(), Silence()),
+    "handshake_silent": (*TO_TLS, Octets(), Silence()),
+    "handshake_closed": (*TO_TLS, Octets(), Close()),
+    "handshake_reset": (*TO_TLS, Octets(), Reset()),
+    "plaintext_after_220": (GREETING, Line(), EHLO_REPLY, Line(), GO_AHEAD + b"250 x\r\n", Tls(), *IN_TLS),
+    "hello_tls_closed": (*TO_TLS, Tls(), Line(), Close()),
+}  # fmt: skip
+"""By their words in SMTP_SCENARIOS: the lab's own servers have them without a script."""
+
+ODD_CERTIFICATES = (
+    *("chain_of_100", "ten_thousand_names", "name_with_nul", "odd_uris", "name_longer_than_all"),
+    *("rsa_1024", "sha1", "ed25519"),
+)
 
 
 @dataclass(frozen=True)
@@ -30,165 +66,119 @@ class HostileServer:
     """One server, and what the row of a session with it must say."""
 
     name: str
-    script: tuple[Action, ...]
-    stage: SessionStage
-    failure: Failure | None
-    outcome: Outcome
-    columns: Mapping[str, Any] = field(default_factory=dict)
-    """Other columns: of the session, or of its handshake (`column` says which)."""
-    leaf: Mapping[str, Any] = field(default_factory=dict)
-    """Columns of the server's certificate."""
-    octets: int = 2 * 65536
-    """At most so many are read."""
+    script: Script
+    scenario: SmtpScenario
+    declared: Row
+    """Columns of the session. A chain is a tuple of words of CERTIFICATE_SCENARIOS."""
+    certificate: str = "good"
+    """Word of CERTIFICATE_SCENARIOS."""
 
 
-def _greeting(
-    name: str, failure: Failure, outcome: Outcome, *script: Action, **columns: Any
-) -> HostileServer:
-    return HostileServer(name, script, SessionStage.GREETING, failure, outcome, {"tls": None} | columns)
+def hostile_servers() -> list[HostileServer]:
+    """Return all of them."""
+    servers = [_of_lab(word, scenario) for word, scenario in HOSTILE_SCENARIOS.items()]
+    servers += [_plain(word, script) for word, script in PLAIN_BEHAVIOURS.items()]
+    servers += [_with_certificate(word, "tls13_only") for word in ODD_CERTIFICATES]
+    servers += [_with_certificate(word, "tls12_only") for word in ("sha1", "ed25519")]
+    return servers + _only_in_tests()
 
 
-def _unreachable(name: str, failure: Failure, *script: Action) -> HostileServer:
-    return _greeting(name, failure, Outcome.UNREACHABLE, *script, greeting=None, hello_command=None)
+def _of_lab(word: str, scenario: SmtpScenario) -> HostileServer:
+    server = MailServer(address=ADDRESS, **scenario.server)
+    assert server.script is not None
+    versions = TLS_SCENARIOS[scenario.tls or "modern"]
+    declared = session_truth(scenario, versions, server, ("good", "ecdsa"))
+    return HostileServer(word, server.script, scenario, declared)
 
 
-def _not_smtp(name: str, octets: bytes, failure: Failure = Failure.MALFORMED_REPLY) -> HostileServer:
-    return _greeting(name, failure, Outcome.NOT_SMTP, octets, Silence(), greeting=None, quit_code=None)
-
-
-def _hello(name: str, failure: Failure, *script: Action, **columns: Any) -> HostileServer:
-    expected = {"starttls_offered": None, "ehlo_keywords": None} | columns
-    return HostileServer(name, script, SessionStage.HELLO, failure, Outcome.HELLO_FAILED, expected)
-
-
-def _no_starttls(name: str, reply: bytes, **columns: Any) -> HostileServer:
-    script = (GREETING, Line(), reply, Line(), BYE)
-    expected = {"starttls_offered": False, "quit_code": 221} | columns
-    return HostileServer(name, script, SessionStage.HELLO, None, Outcome.NO_STARTTLS, expected)
-
-
-def _starttls(name: str, failure: Failure, *script: Action, **columns: Any) -> HostileServer:
-    expected = {"starttls_offered": True, "tls": None} | columns
+def _plain(word: str, script: Script) -> HostileServer:
+    scenario = SMTP_SCENARIOS[word]
     return HostileServer(
-        name, (*HELLO, *script), SessionStage.STARTTLS, failure, Outcome.STARTTLS_REFUSED, expected
+        word,
+        script,
+        scenario,
+        {"stage": scenario.stage, "failure": scenario.failure, "starttls_offered": scenario.offered},
     )
 
 
-BEFORE_HELLO = [
-    _unreachable("says nothing", Failure.TIMEOUT, Silence()),
-    _unreachable("greets by one octet at a time", Failure.TIMEOUT, Trickle(GREETING * 9, TICK_SECONDS)),
-    _unreachable("greets by half", Failure.TIMEOUT, b"220 mx.peer", Silence()),
-    _unreachable("ends its greeting with CR alone", Failure.TIMEOUT, b"220 mx\r220 mx\r", Silence()),
-    _unreachable("greets line by line without end", Failure.TIMEOUT, Endless(b"220-more\r\n", TICK_SECONDS)),
-    _unreachable("closes before the greeting", Failure.CLOSED, Close()),
-    _unreachable("resets before the greeting", Failure.RESET, Reset()),
-    _unreachable("closes in the greeting", Failure.CLOSED, b"220-mx\r\n220", Close()),
-    _greeting(
-        "floods with a greeting of lines",
-        Failure.REPLY_TOO_LONG,
-        Outcome.NOT_SMTP,
-        Endless(b"220-x\r\n" * 500),
-    ),
-    _greeting(
-        "floods with one line", Failure.REPLY_TOO_LONG, Outcome.NOT_SMTP, b"220 ", Endless(b"x" * 4096)
-    ),
-    _greeting("floods with zeros", Failure.MALFORMED_REPLY, Outcome.NOT_SMTP, Endless(bytes(4096))),
-    _not_smtp("is SSH", b"SSH-2.0-OpenSSH_9.2\r\n"),
-    _not_smtp("is HTTP", b"HTTP/1.0 400 Bad Request\r\nContent-Length: 4\r\n\r\n220 "),
-    _not_smtp("speaks TLS at once", flights.server_hello()),
-    _not_smtp("speaks SSL 2 at once", flights.SSLV2_SERVER_HELLO),
-    _not_smtp("is POP3", b"+OK ready\r\n"),
-    _not_smtp("is IMAP", b"* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n"),
-    _not_smtp("begins with an empty line", b"\r\n" + GREETING),
-    _not_smtp("begins with NUL", b"\0" + GREETING),
-    _not_smtp("begins with a byte order mark", b"\xef\xbb\xbf" + GREETING),
-    _not_smtp("has a code of letters", b"2x0 mx\r\n"),
-    _not_smtp("has a code of four digits", b"2200 mx\r\n"),
-    _not_smtp("has a code out of range", b"999 mx\r\n"),
-    _not_smtp("has a code in digits of another script", "２２０ mx\r\n".encode()),
-    _not_smtp("changes to another code that is no refusal", b"220-mx\r\n250 mx\r\n"),
-    _greeting("greets with 250", Failure.UNEXPECTED_REPLY, Outcome.NOT_SMTP, b"250 mx\r\n", Line(), BYE),
-    _greeting(
-        "names 220 in a 554",
-        Failure.PERMANENT_REPLY,
-        Outcome.REFUSED_GREETING,
-        b"554-220 STARTTLS\r\n554 220 mx ESMTP\r\n",
-        Line(),
-        BYE,
-        hello_command=None,
-        quit_code=221,
-    ),
-    _greeting(
-        "begins to greet, then drops the client",
-        Failure.PERMANENT_REPLY,
-        Outcome.REFUSED_GREETING,
-        b"220-mx.peer.test\r\n521 5.3.2 Service currently unavailable\r\n",
-        Close(),
-    ),
-    _greeting(
-        "begins to greet, then has no time",
-        Failure.SERVICE_CLOSING,
-        Outcome.REFUSED_GREETING,
-        b"220-mx.peer.test\r\n",
-        b"421 4.3.2 All server ports are busy\r\n",
-        Close(),
-    ),
-]
+def _with_certificate(word: str, tls: str) -> HostileServer:
+    scenario = SmtpScenario(server={"script": WITHOUT_FAULT}, tls=tls, columns={"quit_code": 221})
+    certificate = word, order_of(CERTIFICATE_SCENARIOS[word]).key
+    declared = session_truth(scenario, TLS_SCENARIOS[tls], MailServer(address=ADDRESS), certificate)
+    return HostileServer(f"{word}_by_{tls}", WITHOUT_FAULT, scenario, declared, word)
 
-HELLO_AND_STARTTLS = [
-    _hello("falls silent after EHLO", Failure.TIMEOUT, GREETING, Line(), Silence()),
-    _hello("answers EHLO by one octet at a time", Failure.TIMEOUT, GREETING, Line(),
-           Trickle(EHLO_REPLY * 9, TICK_SECONDS)),
-    _hello("closes after EHLO", Failure.CLOSED, GREETING, Line(), Close(), hello_command="EHLO"),
-    _hello("resets after EHLO", Failure.RESET, GREETING, Line(), Reset(), hello_command="EHLO"),
-    _hello("floods the reply to EHLO", Failure.REPLY_TOO_LONG, GREETING, Line(),
-           Endless(b"250-STARTTLS\r\n" * 300)),
-    _hello("has no separator before STARTTLS", Failure.MALFORMED_REPLY, GREETING, Line(),
-           b"250-mx\r\n250STARTTLS\r\n", Silence()),
-    _hello("changes codes within the reply to EHLO", Failure.MALFORMED_REPLY, GREETING, Line(),
-           b"250-mx\r\n220 STARTTLS\r\n", Silence()),
-    _hello("closes down within the reply to EHLO", Failure.SERVICE_CLOSING, GREETING, Line(),
-           b"250-mx\r\n250-STARTTLS\r\n421 shutting down\r\n", Close(), hello_code=421),
-    _hello("greets twice at once", Failure.UNEXPECTED_REPLY, GREETING + GREETING, Line(), BYE,
-           hello_command=None, hello_code=None, quit_code=221),
-    _hello("answers before it is asked", Failure.UNEXPECTED_REPLY, GREETING + b"250 mx\r\n", Line(),
-           EHLO_REPLY, hello_command=None, hello_code=None),
-    _hello("greets and closes down at once", Failure.SERVICE_CLOSING,
-           GREETING + b"421 too many connections\r\n", Close()),
-    _hello("refuses EHLO and HELO", Failure.PERMANENT_REPLY, GREETING, Line(), b"502 STARTTLS\r\n", Line(),
-           b"502 250 STARTTLS\r\n", Line(), BYE, hello_command="HELO", hello_code=502, quit_code=221),
-    _no_starttls("names STARTTLS on its first line alone", b"250 STARTTLS\r\n", ehlo_keywords=()),
-    _no_starttls("names STARTTLS after NUL", b"250-mx\r\n250 \0STARTTLS\r\n",
-                 ehlo_keywords=("\\x00STARTTLS",)),
-    _no_starttls("names STARTTLS with NUL inside", b"250-mx\r\n250 START\0TLS\r\n"),
-    _no_starttls("names STARTTLS as a parameter", b"250-mx\r\n250 AUTH STARTTLS\r\n"),
-    _no_starttls("overwrites STARTTLS", b"250-mx\r\n250 XXXXXXXA\r\n", ehlo_keywords=("XXXXXXXA",),
-                 starttls_overwritten=True),
-    _starttls("answers STARTTLS with 454", Failure.TEMPORARY_REPLY, Line(),
-              b"454 4.7.0 220 TLS not available\r\n", Line(), BYE, quit_code=221),
-    _starttls("names 220 in a 554 to STARTTLS", Failure.PERMANENT_REPLY, Line(), b"554 220 ready\r\n",
-              Line(), BYE, quit_code=221),
-    _starttls("answers STARTTLS with another 22z", Failure.UNEXPECTED_REPLY, Line(), b"221 ready\r\n",
-              Line(), BYE),
-    _starttls("answers STARTTLS by half", Failure.TIMEOUT, Line(), b"220", Silence(), starttls_reply=None),
-    _starttls("closes after STARTTLS", Failure.CLOSED, Line(), Close()),
-    _starttls("resets after STARTTLS", Failure.RESET, Line(), Reset()),
-    _starttls("sends TLS in place of a reply", Failure.MALFORMED_REPLY, Line(), flights.server_hello(),
-              Silence()),
-    HostileServer(
-        "gives two replies to EHLO at once", (GREETING, Line(), EHLO_REPLY + b"250 mx\r\n", Line(), BYE),
-        SessionStage.STARTTLS, Failure.UNEXPECTED_REPLY, Outcome.STARTTLS_REFUSED,
-        {"starttls_offered": True, "starttls_reply": None, "tls": None},
-    ),
-    HostileServer(
-        "accepts STARTTLS before it is asked", (GREETING, Line(), EHLO_REPLY + GO_AHEAD, Line(), BYE),
-        SessionStage.STARTTLS, Failure.UNEXPECTED_REPLY, Outcome.STARTTLS_REFUSED,
-        {"starttls_offered": True, "starttls_reply": None, "tls": None},
-    ),
-    HostileServer(
-        "closes down behind the reply to EHLO",
-        (GREETING, Line(), EHLO_REPLY + b"421 idle for too long\r\n", Close()),
-        SessionStage.STARTTLS, Failure.SERVICE_CLOSING, Outcome.STARTTLS_REFUSED,
-        {"starttls_offered": True, "tls": None},
-    ),
-]  # fmt: skip
+
+def _only_in_tests() -> list[HostileServer]:
+    anonymous = server_context("rsa", version=SSL.TLS1_2_VERSION, ciphers=b"aNULL:@SECLEVEL=0")
+    failed = SmtpScenario(stage="handshake", failure="tls_alert", outcome="tls_failed", handshake=False)
+    over = SmtpScenario(stage="handshake", failure="tls_error", outcome="tls_failed", handshake=False)
+    alert = {"side": "server", "name": "handshake_failure"}
+    return [
+        HostileServer(
+            "has_anonymous_suites_alone", (*TO_TLS, Tls(anonymous)), failed,
+            {"stage": "handshake", "failure": "tls_alert", "tls": {"alert": alert, "chain": []}},
+        ),
+        HostileServer(
+            "has_certificate_over_the_limit", (*TO_TLS, Tls(_with_unused(200_000))), over,
+            {"stage": "handshake", "failure": "tls_error", "tls": {"alert": {"side": "client"}}},
+        ),
+    ]  # fmt: skip
+
+
+def _with_unused(octets: int) -> SSL.Context:
+    """Return the context of a server whose certificate has so many octets more than it needs."""
+    usual = issued("ec")
+    leaf = usual.chain[0]
+    unused = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), bytes(octets))
+    context = server_context()
+    context.use_certificate(
+        x509.CertificateBuilder(
+            leaf.issuer, leaf.subject, leaf.public_key(), leaf.serial_number,
+            leaf.not_valid_before_utc, leaf.not_valid_after_utc,
+        ).add_extension(unused, critical=False).sign(usual.key, hashes.SHA256())
+    )  # fmt: skip
+    return context
+
+
+def order_of(scenario: CertificateScenario) -> CertificateOrder:
+    """Return the order of a certificate for MX_HOST."""
+    return scenario.make_order(MX_HOST, "peer.test", "ecdsa")
+
+
+@cache
+def authority() -> Authority:
+    return make_authority(datetime.now(UTC))
+
+
+@cache
+def _tls_servers() -> tuple[TlsServers, Mapping[str, tuple[str, ...]]]:
+    orders = {word: order_of(CERTIFICATE_SCENARIOS[word]) for word in ("good", *ODD_CERTIFICATES)}
+    issued_now = authority().issue(orders, datetime.now(UTC))
+    chains = {word: certificate.digests for word, certificate in issued_now.items()}
+    return TlsServers(authority(), orders, issued_now), chains
+
+
+def chain_of(word: str) -> tuple[str, ...]:
+    """Return the digests of the chain that a server with this certificate sends."""
+    return _tls_servers()[1][word]
+
+
+def accept_for(server: HostileServer) -> Callable[[Tls], SSL.Connection]:
+    """Return what takes the server's side of TLS, as the lab does."""
+    versions = TLS_SCENARIOS[server.scenario.tls or "modern"]
+    mail_server = MailServer(
+        address=ADDRESS,
+        tls_min=versions.tls_min,  # type: ignore[arg-type]  # the scenario says str for it
+        tls_max=versions.version,  # type: ignore[arg-type]
+        post_quantum=versions.post_quantum,
+        default_certificate=server.certificate,
+    )
+
+    def accept(action: Tls) -> SSL.Connection:
+        if action.context is None:
+            return accept_tls(_tls_servers()[0], mail_server)
+        tls = SSL.Connection(action.context, None)
+        tls.set_accept_state()
+        return tls
+
+    return accept

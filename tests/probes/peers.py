@@ -1,6 +1,7 @@
 """Scripted peers: a list of octets and actions, played on the far end of a memory stream."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -13,81 +14,21 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from OpenSSL import SSL
 
+from crawler.lab.script import Action, Close, Octets, Pause, Reset, Step, Tls
+from crawler.lab.script_player import ScriptPlayer
 from crawler.settings import Settings
 
 ADDRESS = "127.0.0.1"
 MX_HOST = "mx.peer.test"
 
-GREETING = b"220 mx.peer.test ESMTP\r\n"
-EHLO_REPLY = b"250-mx.peer.test\r\n250-PIPELINING\r\n250 STARTTLS\r\n"
-EHLO_TLS_REPLY = b"250-mx.peer.test\r\n250-PIPELINING\r\n250 REQUIRETLS\r\n"
-GO_AHEAD = b"220 2.0.0 Ready to start TLS\r\n"
-BYE = b"221 2.0.0 Bye\r\n"
-
 _T = TypeVar("_T")
 
 
-class Line:
-    """Read one line from the client."""
-
-
-class Octets:
-    """Read what comes."""
-
-
-class Close:
-    """End the connection."""
-
-
-class Reset:
-    """Break the connection."""
-
-
-class Silence:
-    """Say nothing more, and keep the connection."""
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Wait."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Trickle:
-    """Send octet by octet."""
-
-    octets: bytes
-    seconds_each: float
-
-
-@dataclass(frozen=True)
-class Endless:
-    """Send the same again and again, until the client leaves."""
-
-    octets: bytes
-    seconds_each: float = 0.0
-
-
-@dataclass(frozen=True)
-class Tls:
-    """Take a TLS handshake; what follows in the script is said inside."""
-
-    context: SSL.Context
-
-
-@dataclass(frozen=True)
-class Do:
-    """Do anything else, with the transport and the stream inside it."""
-
-    act: Callable[[trio.abc.Stream, trio.abc.Stream], Awaitable[None]]
-
-
-Action = bytes | Line | Octets | Close | Reset | Silence | Pause | Trickle | Endless | Tls | Do
-
-HELLO: tuple[Action, ...] = (GREETING, Line(), EHLO_REPLY)
-TO_TLS: tuple[Action, ...] = (*HELLO, Line(), GO_AHEAD)
+def accept_tls(action: Tls) -> SSL.Connection:
+    """Return the server's side of TLS with the context that a script names, or the usual one."""
+    tls = SSL.Connection(action.context or server_context(), None)
+    tls.set_accept_state()
+    return tls
 
 
 @dataclass
@@ -95,71 +36,52 @@ class ScriptedPeer:
     """Plays its script to whoever connects, and notes the lines it got."""
 
     script: Sequence[Action]
+    accept: Callable[[Tls], SSL.Connection] = accept_tls
     lines: list[bytes] = field(default_factory=list)
     server_names: list[bytes | None] = field(default_factory=list)
-    after_script: bytes = b""
-    """What the client said after the end of the script."""
     is_closed_by_client: bool = False
+    _after_script: bytearray = field(default_factory=bytearray)
+
+    @property
+    def after_script(self) -> bytes:
+        """What the client said after the end of the script."""
+        return bytes(self._after_script)
 
     async def play(self, stream: "BreakableStream") -> None:
         """Play the script, then listen until the client leaves."""
-        inner: trio.abc.Stream = stream
-        received = bytearray()
-        try:
-            for action in self.script:
-                if isinstance(action, Close):
-                    await stream.aclose()
-                    return
-                if isinstance(action, Reset):
-                    stream.reset_peer()
-                    return
-                if isinstance(action, Tls):
-                    assert not received, "the client spoke too early"
-                    inner = ServerTls(stream, action.context)
-                    await inner.handshake()
-                    self.server_names.append(inner.server_name())
-                elif isinstance(action, Line):
-                    self.lines.append(await _line(inner, received))
-                elif isinstance(action, Octets):
-                    await inner.receive_some(4096)
-                elif isinstance(action, Do):
-                    await action.act(stream, inner)
-                else:
-                    await _say(inner, action)
-            while octets := await inner.receive_some(4096):
-                self.after_script += octets
-        except (trio.BrokenResourceError, SSL.Error, EOFError):
-            pass
+        player = ScriptPlayer(self.accept, self.lines, self.server_names, self._after_script)
+        steps = player.play(self.script)
+        octets = b""
+        with suppress(trio.BrokenResourceError, SSL.Error):
+            step = next(steps)
+            while not isinstance(step, Close | Reset):
+                octets = await _take(stream, step)
+                if isinstance(step, Octets) and not octets:
+                    break
+                step = steps.send(octets)
+                assert not player.spoken_too_early
+            else:
+                await _leave(stream, step)
+                return
         self.is_closed_by_client = True
 
 
-async def _say(stream: trio.abc.Stream, action: "Action") -> None:
-    match action:
+async def _take(stream: trio.abc.Stream, step: Step) -> bytes:
+    match step:
         case bytes():
-            await stream.send_all(action)
-        case Silence():
-            await trio.sleep_forever()
+            await stream.send_all(step)
         case Pause():
-            await trio.sleep(action.seconds)
-        case Trickle():
-            for octet in action.octets:
-                await trio.sleep(action.seconds_each)
-                await stream.send_all(bytes([octet]))
-        case Endless():
-            while True:
-                await stream.send_all(action.octets)
-                await trio.sleep(action.seconds_each)
+            await trio.sleep(step.seconds)
+        case Octets():
+            return bytes(await stream.receive_some(16384))
+    return b""
 
 
-async def _line(stream: trio.abc.Stream, received: bytearray) -> bytes:
-    while b"\n" not in received:
-        octets = await stream.receive_some(4096)
-        if not octets:
-            raise EOFError
-        received += octets
-    line, _, rest = bytes(received).partition(b"\n")
-    received[:] = rest
-    return line.removesuffix(b"\r")
+async def _leave(stream: "BreakableStream", step: Close | Reset) -> None:
+    if isinstance(step, Close):
+        await stream.aclose()
+    else:
+        stream.reset_peer()
 
 
 class BreakableStream(trio.abc.Stream):
@@ -239,12 +161,6 @@ class ServerTls(trio.abc.Stream):
 
     async def handshake(self) -> None:
         await self._run(self._tls.do_handshake)
-
-    async def ask_for_renegotiation(self) -> None:
-        """Send a HelloRequest (RFC 5246 s7.4.1.1)."""
-        assert self._tls.renegotiate()
-        self._tls.do_handshake()
-        await self._flush()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         rest = memoryview(data)

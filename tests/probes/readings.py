@@ -29,6 +29,7 @@ class Reading:
     hello_tls_code: int | None = 250
     ehlo_keywords_tls: tuple[str, ...] | None
     quit_code: int | None = 221
+    pushed_back: bool = False
 
 
 def reading_of(session: Session) -> Reading:
@@ -80,6 +81,7 @@ def _refused_greeting(failure: Failure, greeting: Reply, *, quit_code: int | Non
         hello_tls_code=None,
         ehlo_keywords_tls=None,
         quit_code=quit_code,
+        pushed_back=True,
     )
 
 
@@ -92,6 +94,7 @@ def _refused_hello(failure: Failure, command: str, code: int) -> Reading:
         ehlo_keywords=None,
         starttls_offered=None,
         starttls_overwritten=None,
+        pushed_back=True,
     )
 
 
@@ -181,6 +184,7 @@ READINGS: Mapping[str, Reading] = {
         ),
         plaintext_after_220=None,
         quit_code=221,
+        pushed_back=True,
     ),
     "postscreen": POSTSCREEN,
     "postscreen-deep": replace(

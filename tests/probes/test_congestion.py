@@ -12,6 +12,7 @@ from trio.testing import MockClock
 
 from crawler.outcomes import LookupStatus
 from crawler.probes.congestion import Congestion
+from crawler.probes.dns_question import Question
 from crawler.probes.resolver import Resolver, open_resolver
 from tests.probes.peers import lab_settings
 
@@ -208,6 +209,54 @@ async def test_servfail_that_is_gone_at_the_third_look_lowers_the_level(jumping_
         assert level_of(resolver) == 250
 
 
+@pytest.mark.parametrize(("borne", "most"), [(20, 100), (200, 500)])
+async def test_a_resolver_that_fails_what_exceeds_a_number_answers_all_in_the_end(
+    jumping_clock: MockClock, borne: int, most: int
+) -> None:
+    def treat(peer: BusyResolver, number: int) -> float | int:
+        return 0.02 if number % 100 and peer.pending < borne else SERVFAIL
+
+    async with busy_resolver(treat, most) as (resolver, _):
+        ended = await ask_all(resolver, 2000)
+    failed = {number for number, status in ended.items() if status is LookupStatus.SERVFAIL}
+    assert failed == set(range(0, 2000, 100))
+    assert {status for number, status in ended.items() if number not in failed} == ALL_ANSWERED
+
+
+async def test_names_that_always_fail_do_not_lower_the_level(jumping_clock: MockClock) -> None:
+    async with busy_resolver(lambda _peer, number: 0.02 if number % 10 else SERVFAIL) as (resolver, peer):
+        ended = await ask_all(resolver, 1000)
+        assert level_of(resolver) == 500
+    failed = {number for number, status in ended.items() if status is LookupStatus.SERVFAIL}
+    assert failed == set(range(0, 1000, 10))
+    assert {peer.asked[number] for number in failed} == {3}
+
+
+async def test_what_many_ask_at_once_is_sent_in_one_go(
+    jumping_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log: list[str] = []
+
+    async def ask(resolver: Resolver, number: int) -> None:
+        log.append("asked")
+        await resolver.a(f"n{number}.test")
+
+    async with busy_resolver(lambda _peer, _number: 0.02) as (resolver, _):
+        exchange = resolver._exchange
+        send = exchange._send
+
+        def note_and_send(question: Question) -> None:
+            log.append("sent")
+            send(question)
+
+        monkeypatch.setattr(exchange, "_send", note_and_send)
+        await trio.testing.wait_all_tasks_blocked()
+        async with trio.open_nursery() as nursery:
+            for number in range(50):
+                nursery.start_soon(ask, resolver, number)
+    assert log == ["asked"] * 50 + ["sent"] * 50
+
+
 async def test_questions_that_wait_for_their_turn_can_be_cancelled(jumping_clock: MockClock) -> None:
     def treat(_peer: BusyResolver, number: int) -> float | None:
         return 0.02 if number >= 30 else None
@@ -252,11 +301,20 @@ def test_the_level_rises_by_one_a_round_and_never_above_the_most() -> None:
     congestion = Congestion(100, 3.0)
     congestion.lower(0.0)
     for _ in range(50):
-        congestion.raise_level()
+        congestion.raise_level(10.0)
     assert congestion.level == pytest.approx(51, abs=0.1)
     for _ in range(10_000):
-        congestion.raise_level()
+        congestion.raise_level(10.0)
     assert congestion.level == 100
+
+
+def test_the_level_does_not_rise_before_it_can_be_lowered_again() -> None:
+    congestion = Congestion(100, 3.0)
+    congestion.lower(10.0)
+    congestion.raise_level(12.6)
+    assert congestion.level == 50
+    congestion.raise_level(12.8)
+    assert congestion.level == 50.02
 
 
 def test_a_most_below_the_least_is_kept() -> None:

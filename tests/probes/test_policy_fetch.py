@@ -9,25 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from crawler.lab.script import Action, Close, Endless, Octets, Reset, Silence, Tls, Trickle
+from crawler.opt_out import OptOut
 from crawler.outcomes import AlertSide, DnssecStatus, Failure, FetchStage, LookupStatus
 from crawler.probes.failures import StageFailed
 from crawler.probes.policy_fetch import BODY_LIMIT, ObservedPolicy, fetch_policy
+from crawler.probes.reach import Connect
+from crawler.probes.turns import AddressTurns
 from crawler.records import AddressLookup, Alert, StsPolicy
-from tests.probes.peers import (
-    Action,
-    Close,
-    Connections,
-    Endless,
-    Octets,
-    Reset,
-    ScriptedPeer,
-    Silence,
-    Tls,
-    Trickle,
-    issued,
-    lab_settings,
-    server_context,
-)
+from crawler.settings import Settings
+from tests.probes.peers import Connections, ScriptedPeer, issued, lab_settings, server_context
 
 POLICY = b"version: STSv1\r\nmode: enforce\r\nmx: *.peer.test\r\nmax_age: 604800\r\n"
 TLS = Tls(server_context())
@@ -57,6 +48,26 @@ class FakeResolver:
         return self.ipv6
 
 
+async def fetch_by(
+    connect: Connect,
+    resolver: FakeResolver,
+    *,
+    settings: Settings | None = None,
+    opt_out: OptOut | None = None,
+    turns: AddressTurns | None = None,
+) -> ObservedPolicy:
+    """Fetch the policy of peer.test, with nobody opted out and nobody else there unless said."""
+    asked: Any = resolver
+    return await fetch_policy(
+        "peer.test",
+        asked,
+        settings or lab_settings(),
+        opt_out or OptOut(),
+        turns or AddressTurns(1),
+        connect=connect,
+    )
+
+
 @dataclass
 class Fetch:
     observed: ObservedPolicy
@@ -72,12 +83,18 @@ class Fetch:
         return self.policy.stage, self.policy.failure
 
 
-async def fetch(*script: Action, resolver: FakeResolver | None = None, **changes: object) -> Fetch:
+async def fetch(
+    *script: Action, resolver: FakeResolver | None = None, opt_out: OptOut | None = None, **changes: object
+) -> Fetch:
     peer = ScriptedPeer(script)
-    asked: Any = resolver or FakeResolver()
     async with trio.open_nursery() as nursery:
         connections = Connections(nursery, peer)
-        observed = await fetch_policy("peer.test", asked, lab_settings(**changes), connect=connections.open)
+        observed = await fetch_by(
+            connections.open,
+            resolver or FakeResolver(),
+            settings=lab_settings(**changes),
+            opt_out=opt_out,
+        )
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert all(stream.is_closed for stream in connections.streams)
@@ -110,7 +127,7 @@ async def test_a_policy_is_fetched(autojump_clock: MockClock) -> None:
 
 async def test_the_request_is_what_rfc_8461_asks_for(autojump_clock: MockClock) -> None:
     seen = await fetch(TLS, response())
-    lines = seen.peer.after_script.split(b"\r\n")
+    lines = bytes(seen.peer.after_script).split(b"\r\n")
     assert lines[0] == b"GET /.well-known/mta-sts.txt HTTP/1.1"
     fields = {line.split(b": ")[0].lower(): line.split(b": ")[1] for line in lines[1:] if line}
     assert fields[b"host"] == b"mta-sts.peer.test"
@@ -287,7 +304,7 @@ async def test_addresses_are_tried_in_order_until_one_connects(autojump_clock: M
             await trio.sleep_forever()
         raise StageFailed(Failure.REFUSED, "ECONNREFUSED")
 
-    observed = await fetch_policy("peer.test", resolver, lab_settings(), connect=refuse)  # type: ignore[arg-type]  # a fake
+    observed = await fetch_by(refuse, resolver)
     assert tried == ["127.0.0.1", "127.0.0.2", "::1"]
     assert (observed.policy.stage, observed.policy.failure) == (FetchStage.CONNECT, Failure.REFUSED)
     assert observed.policy.address == "::1"
@@ -301,7 +318,7 @@ async def test_addresses_that_never_answer_end_with_the_limit_of_the_fetch(autoj
         await trio.sleep_forever()
         raise AssertionError
 
-    observed = await fetch_policy("peer.test", resolver, lab_settings(), connect=silent)  # type: ignore[arg-type]  # a fake
+    observed = await fetch_by(silent, resolver)
     assert (observed.policy.stage, observed.policy.failure) == (FetchStage.CONNECT, Failure.TIMEOUT)
     assert observed.policy.total_seconds == pytest.approx(60)
 

@@ -65,16 +65,17 @@ async def test_this_machines_own_shortage_is_a_local_error(
     def no_socket(*_: Any) -> Any:
         raise OSError(number, "no")
 
-    monkeypatch.setattr(trio.socket, "socket", no_socket)
+    monkeypatch.setattr(socket, "socket", no_socket)
     observed = await observe_session(MX_HOST, "127.0.0.1", None, lab_settings())
     assert (observed.session.stage, observed.session.failure) == (SessionStage.CONNECT, failure)
 
 
 async def test_a_network_without_route_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def no_route(_socket: Any, _address: Any) -> None:
-        raise OSError(errno.ENETUNREACH, "no")
+    class Unrouted(socket.socket):
+        def connect(self, address: Any) -> None:
+            raise OSError(errno.ENETUNREACH, "no")
 
-    monkeypatch.setattr(trio._socket._SocketType, "connect", no_route)
+    monkeypatch.setattr(socket, "socket", Unrouted)
     with pytest.raises(StageFailed) as caught:
         await open_tcp("::1", 25)
     assert caught.value.failure is Failure.UNREACHABLE

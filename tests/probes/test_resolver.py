@@ -341,11 +341,13 @@ async def test_a_third_look_that_fails_in_another_way_leaves_it_open_whether_ser
     assert lookup.attempts == 3
 
 
-async def test_servfail_twice_is_a_failed_lookup_and_not_bogus(jumping_clock: MockClock) -> None:
+async def test_servfail_without_checking_too_is_a_failed_lookup_and_not_bogus(
+    jumping_clock: MockClock,
+) -> None:
     async with resolver_with(servfail) as (resolver, peer):
         lookup = await resolver.tlsa("mx.peer.test", 25)
     assert (lookup.status, lookup.dnssec_status) == (LookupStatus.SERVFAIL, DnssecStatus.INDETERMINATE)
-    assert len(peer.questions) == 2
+    assert [question.checking_disabled for question in peer.questions] == [False, True, False]
 
 
 async def test_an_untrusted_resolver_is_believed_in_nothing_about_security(jumping_clock: MockClock) -> None:

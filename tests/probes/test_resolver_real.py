@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from crawler.doctor.examination import RESOLVER_CHECKS
+from crawler.doctor.subject import Finding, ReferenceNames, State
 from crawler.outcomes import DnssecStatus, LookupStatus, UnusableExchange
 from crawler.records import (
     AddressLookup,
@@ -18,7 +20,7 @@ from crawler.records import (
     TlsaRecord,
     TxtLookup,
 )
-from tests.servers.dns_servers import PACKAGES, look_up, start_dns
+from tests.servers.dns_servers import PACKAGES, examine_resolver, look_up, start_dns
 from tests.servers.dns_zones import LARGE_TEXTS, MAIL_ADDRESS, MANY_MX, TLSA, build_zones
 from tests.servers.namespace import Namespace, required_namespace
 
@@ -63,6 +65,9 @@ class Lab:
         (answer,) = self.all((method, name))
         assert isinstance(answer, kind)
         return answer
+
+    def examination(self, names: ReferenceNames) -> list[Finding]:
+        return self._namespace.call(examine_resolver, names)
 
     def mx(self, domain: str) -> MxLookup:
         return self._one(MxLookup, "mx", domain)
@@ -350,3 +355,18 @@ def test_many_questions_at_once_are_answered_as_one_after_another(lab: Lab) -> N
         (NXDOMAIN, SECURE, None),
     ] * 200
     assert [facts(answer) for answer in lab.all(*questions)] == expected
+
+
+# --- the doctor ---
+
+
+def test_the_doctor_finds_the_shipped_resolver_well(lab: Lab) -> None:
+    findings = lab.examination(ReferenceNames(bogus="expired.signed", large="large.large.signed"))
+    assert {finding.name: finding.state for finding in findings if finding.state is not State.OK} == {}
+    assert len(findings) == len(RESOLVER_CHECKS)
+
+
+def test_the_doctor_says_of_a_name_that_is_not_broken_that_it_cannot_tell(lab: Lab) -> None:
+    findings = lab.examination(ReferenceNames(bogus="mx.secure.signed"))
+    states = {finding.name: finding.state for finding in findings if finding.state is not State.OK}
+    assert states == {"refuses bogus answers": State.UNKNOWN, "explains refusals": State.UNKNOWN}

@@ -6,29 +6,25 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from crawler.outcomes import Failure, SessionStage
-from crawler.probes.failures import StageFailed
-from crawler.probes.session import ObservedSession, observe_session
-from crawler.records import Reply, Session
-from tests.probes.peers import (
-    ADDRESS,
+from crawler.lab.script import (
     BYE,
     EHLO_REPLY,
     GREETING,
     HELLO,
-    MX_HOST,
     Action,
     Close,
-    Connections,
     Endless,
     Line,
     Pause,
     Reset,
-    ScriptedPeer,
     Silence,
     Trickle,
-    lab_settings,
 )
+from crawler.outcomes import Failure, SessionStage
+from crawler.probes.failures import StageFailed
+from crawler.probes.session import ObservedSession, observe_session
+from crawler.records import Reply, Session
+from tests.probes.peers import ADDRESS, MX_HOST, Connections, ScriptedPeer, lab_settings
 
 
 @dataclass

@@ -6,14 +6,11 @@ import pytest
 from OpenSSL import SSL
 from trio.testing import MockClock
 
-from crawler.outcomes import AlertSide, Failure, SessionStage
-from crawler.records import Alert, TlsHandshake
-from tests.probes.peers import (
+from crawler.lab.script import (
     BYE,
     EHLO_TLS_REPLY,
     GO_AHEAD,
     HELLO,
-    MX_HOST,
     TO_TLS,
     Action,
     Close,
@@ -23,9 +20,10 @@ from tests.probes.peers import (
     Reset,
     Silence,
     Tls,
-    issued,
-    server_context,
 )
+from crawler.outcomes import AlertSide, Failure, SessionStage
+from crawler.records import Alert, TlsHandshake
+from tests.probes.peers import MX_HOST, issued, server_context
 from tests.probes.test_session import visit
 
 IN_TLS: tuple[Action, ...] = (Line(), EHLO_TLS_REPLY, Line(), BYE)

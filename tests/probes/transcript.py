@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.probes.peers import Action, Close, Line, Octets, Pause, Tls, server_context
+from crawler.lab.script import Action, Close, Line, Octets, Pause, Tls
+from tests.probes.peers import server_context
 
 FOLDER = Path(__file__).parent / "transcripts"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.protocol.addresses import is_special_purpose, network_of
+from crawler.protocol.addresses import embedded_ipv4, is_special_purpose, network_of
 
 
 @pytest.mark.parametrize(
@@ -105,6 +105,22 @@ def test_whatever_the_standard_library_calls_private_or_multicast_is_special(
             ("2002:", "64:ff9b:")
         )
         assert is_special_purpose(str(address)) or embedded
+
+
+@pytest.mark.parametrize(
+    ("address", "inner"),
+    [
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("64:ff9b::192.0.2.1", "192.0.2.1"),
+        ("2002:c000:201:5::9", "192.0.2.1"),
+        ("::192.0.2.1", None),
+        ("64:ff9b:1::192.0.2.1", None),
+        ("2001:db8::1", None),
+    ],
+)
+def test_some_ipv6_addresses_stand_for_an_ipv4_address(address: str, inner: str | None) -> None:
+    expected = inner and ipaddress.IPv4Address(inner)
+    assert embedded_ipv4(ipaddress.IPv6Address(address)) == expected
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,11 @@ def test_a_null_mx_is_one_only_alone(pairs: list[tuple[int, str]], kind: MxKind)
 
 @pytest.mark.parametrize("status", list(LookupStatus))
 def test_without_records_only_nodata_means_implicit_mx(status: LookupStatus) -> None:
-    expected = {LookupStatus.NODATA: MxKind.NO_MX, LookupStatus.NXDOMAIN: MxKind.NO_DOMAIN}
+    expected = {
+        LookupStatus.NODATA: MxKind.NO_MX,
+        LookupStatus.NXDOMAIN: MxKind.NO_DOMAIN,
+        LookupStatus.OPTED_OUT: MxKind.OPTED_OUT,
+    }
     assert read_mx(status, ()) is expected.get(status, MxKind.UNKNOWN)
 
 

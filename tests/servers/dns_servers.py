@@ -14,6 +14,8 @@ import dns.message
 import dns.query
 import trio
 
+from crawler.doctor.examination import RESOLVER_CHECKS, examine
+from crawler.doctor.subject import Finding, ReferenceNames
 from crawler.probes.resolver import Resolver, open_resolver
 from crawler.records import Lookup
 from crawler.settings import settings_from
@@ -45,7 +47,7 @@ _kept: list[object] = []
 """Sockets and processes that live as long as the namespace."""
 
 
-def start_dns(folder: Path, zones: Zones) -> None:
+def start_dns(folder: Path, zones: Zones, *, port: int = DEFAULT_PORT) -> None:
     """Start the authorities and the resolver, and return when each answers."""
     for address in SILENT_ADDRESSES:
         silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -58,13 +60,13 @@ def start_dns(folder: Path, zones: Zones) -> None:
     ):
         _start_nsd(folder / name, address, served)
     unbound = find_unbound()
-    configuration = compose(port=DEFAULT_PORT, trust_anchors=[zones.trust_anchor], more=_LAB_ONLY)
+    configuration = compose(port=port, trust_anchors=[zones.trust_anchor], more=_LAB_ONLY)
     server = subprocess.Popen([unbound, *READ_STANDARD_INPUT], stdin=subprocess.PIPE)
     assert server.stdin is not None
     with server.stdin as stream:
         stream.write(configuration.encode())
     _kept.append(server)
-    _wait_for(server, "127.0.0.1", DEFAULT_PORT)
+    _wait_for(server, "127.0.0.1", port)
 
 
 def start_shipped_resolver() -> str:
@@ -95,6 +97,11 @@ def look_up(questions: Sequence[tuple[str, str]], settings: Mapping[str, Any]) -
         return [answers[number] for number in range(len(questions))]
 
     return trio.run(ask_all)
+
+
+def examine_resolver(names: ReferenceNames) -> list[Finding]:
+    """Have the doctor examine the resolver; return what it found."""
+    return trio.run(examine, settings_from({"resolver": RESOLVER}), names, None, RESOLVER_CHECKS)
 
 
 def _start_nsd(folder: Path, address: str, zones: Mapping[str, str]) -> None:

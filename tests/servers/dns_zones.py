@@ -54,8 +54,8 @@ class Zones:
 
 
 @dataclass
-class _World:
-    """What is being built."""
+class World:
+    """Zones that are being built, and what delegates to them."""
 
     now: datetime
     key: Key = field(default_factory=make_key)
@@ -87,24 +87,28 @@ class _World:
         self.serve(domain, _master_file(read_zone(f"{domain}.", text)))
         self.delegate(domain)
 
+    def finish(self) -> Zones:
+        """Make and sign the root and the TLDs."""
+        return Zones(
+            root={".": _root(self)},
+            tld={tld: _tld(self, tld) for tld in self.delegations},
+            leaf=self.leaf,
+            trust_anchor=f". DS {self.key.ds('.')}",
+        )
+
 
 def build_zones(now: datetime) -> Zones:
     """Make and sign all zones, valid around `now`."""
-    world = _World(now)
+    world = World(now)
     _add_islands_and_delegations(world)
     _add_broken_signatures(world)
     _add_broken_authorities(world)
     _add_boundaries(world)
     _add_answers(world)
-    return Zones(
-        root={".": _root(world)},
-        tld={tld: _tld(world, tld) for tld in world.delegations},
-        leaf=world.leaf,
-        trust_anchor=f". DS {world.key.ds('.')}",
-    )
+    return world.finish()
 
 
-def _add_islands_and_delegations(world: _World) -> None:
+def _add_islands_and_delegations(world: World) -> None:
     """Add every way to be, or not to be, vouched for by the parent."""
     world.secure("secure.signed", mail_domain("secure.signed"))
     world.insecure("insecure.signed", mail_domain("insecure.signed"))
@@ -123,7 +127,7 @@ def _add_islands_and_delegations(world: _World) -> None:
     world.delegate(domain, ds=world.key.ds(f"{domain}."))
 
 
-def _add_broken_signatures(world: _World) -> None:
+def _add_broken_signatures(world: World) -> None:
     """Add zones that their parent vouches for, and that do not hold what it promises."""
     day = timedelta(days=1)
     for domain, validity in (
@@ -145,7 +149,7 @@ def _add_broken_signatures(world: _World) -> None:
     world.delegate(domain, ds=world.key.ds(f"{domain}."))
 
 
-def _add_broken_authorities(world: _World) -> None:
+def _add_broken_authorities(world: World) -> None:
     """Add delegations to authorities that give no answer."""
     world.delegate("refusing.signed")  # the leaf server has no such zone: REFUSED
     world.delegate("lame.signed", to=ROOT_ADDRESS)  # refers back up to the TLD
@@ -156,7 +160,7 @@ def _add_broken_authorities(world: _World) -> None:
     world.delegate("closed.signed", to=CLOSED_ADDRESS)
 
 
-def _add_boundaries(world: _World) -> None:
+def _add_boundaries(world: World) -> None:
     """Add names that lead from a secure zone into an insecure one, and the other way."""
     domain = "into-insecure.signed"
     aliases = "alias CNAME mx.insecure.signed.\n_25._tcp.alias CNAME _25._tcp.mx.insecure.signed.\n"
@@ -183,7 +187,7 @@ def _add_boundaries(world: _World) -> None:
     )
 
 
-def _add_answers(world: _World) -> None:
+def _add_answers(world: World) -> None:
     """Add answers of unusual form or size."""
     world.secure("null-mx.signed", mail_domain("null-mx.signed", mx="0 ."))
     world.secure("no-mx.signed", mail_domain("no-mx.signed", mx=None))
@@ -212,7 +216,7 @@ def mail_domain(domain: str, *, mx: str | None = "10 mx", tlsa: str | None = TLS
     return "\n".join([*lines, *map(str.strip, more.splitlines())]) + "\n"
 
 
-def _root(world: _World) -> str:
+def _root(world: World) -> str:
     lines = [
         "@ SOA ns.root. hostmaster.root. 1 3600 600 86400 300",
         "@ NS ns.root.",
@@ -227,7 +231,7 @@ def _root(world: _World) -> str:
     return _master_file(zone)
 
 
-def _tld(world: _World, tld: str) -> str:
+def _tld(world: World, tld: str) -> str:
     apex = ["@ SOA ns hostmaster 1 3600 600 86400 300", "@ NS ns", f"ns A {TLD_ADDRESS}"]
     zone = read_zone(f"{tld}.", "\n".join([*apex, *world.delegations[tld]]))
     if tld == SIGNED:

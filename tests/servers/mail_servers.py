@@ -186,11 +186,12 @@ def start_servers(folder: Path, certificates: Mapping[str, Served], names: Seque
     deadline = time.monotonic() + _READY_SECONDS
     for name in names:
         # One listener of Postfix is enough: it opens all at once, and at some connections are counted.
-        _wait_for(ADDRESSES["plain" if name == "postfix" else name], deadline)
+        wait_for_listener(ADDRESSES["plain" if name == "postfix" else name], deadline)
 
 
-def _wait_for(address: str, deadline: float) -> None:
+def wait_for_listener(address: str, deadline: float | None = None) -> None:
     """Return when somebody listens. Raises TimeoutError."""
+    deadline = deadline or time.monotonic() + _READY_SECONDS
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     while time.monotonic() < deadline:
         with socket.socket(family) as client, suppress(ConnectionRefusedError):

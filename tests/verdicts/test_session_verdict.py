@@ -16,7 +16,7 @@ from crawler.outcomes import (
 from crawler.records import Session, SessionVerdict, TlsaLookup, TlsHandshake
 from crawler.verdicts import RULE_VERSION
 from crawler.verdicts.pkix import PkixJudge, RootStore
-from crawler.verdicts.session import judge_session
+from crawler.verdicts.session import Sample, judge_session
 from tests.verdicts.authority import LAST, NOW, Issued
 
 UNREACHABLE = Session(
@@ -41,6 +41,7 @@ UNREACHABLE = Session(
     hello_tls_code=None,
     ehlo_keywords_tls=None,
     quit_code=None,
+    pushed_back=None,
     tlsa=None,
     started_at=NOW,
     connect_seconds=None,
@@ -76,6 +77,9 @@ def test_a_session_with_tls_is_judged_in_every_column(
         address="192.0.2.1",
         attempt=2,
         basis=Basis.DIRECT,
+        sample_mx_host=None,
+        sample_size=None,
+        sample_bound=None,
         rule_version=RULE_VERSION,
         root_store_sha256=store.sha256,
         time_used=NOW,
@@ -136,3 +140,31 @@ def test_a_failed_tlsa_lookup_is_no_absence(
     lookup = TlsaLookup(status=status, dnssec_status=dnssec_status)
     verdict = judge_session(replace(UNREACHABLE, tlsa=lookup), judge)
     assert (verdict.tlsa_present, verdict.tlsa_dnssec_status) == (present, dnssec_status)
+
+
+SAMPLED = replace(UNREACHABLE, attempt=1, stage=SessionStage.NOT_ATTEMPTED, failure=Failure.SAMPLED)
+
+
+def test_what_was_left_to_a_sample_is_judged_by_it_under_its_own_name(
+    encrypted: Session, judge: PkixJudge
+) -> None:
+    asked = replace(encrypted, started_at=LAST)
+    tlsa = TlsaLookup(status=LookupStatus.NOERROR, dnssec_status=DnssecStatus.SECURE)
+    verdict = judge_session(replace(SAMPLED, tlsa=tlsa), judge, Sample(asked, 75))
+    assert (verdict.basis, verdict.sample_mx_host, verdict.sample_size) == (Basis.INFERRED, asked.mx_host, 75)
+    assert verdict.sample_bound == pytest.approx(0.04)
+    assert (verdict.attempt, verdict.time_used) == (2, LAST)
+    assert (verdict.outcome, verdict.pkix_ok) == (Outcome.TLS_OK, True)
+    assert (verdict.tlsa_present, verdict.tlsa_dnssec_status) == (True, DnssecStatus.SECURE)
+    elsewhere = judge_session(replace(SAMPLED, mx_host="mx.example.net"), judge, Sample(asked, 75))
+    assert (elsewhere.mx_host, elsewhere.reason) == ("mx.example.net", PkixReason.NAME_MISMATCH)
+
+
+def test_the_bound_of_a_small_sample_is_no_more_than_all(encrypted: Session, judge: PkixJudge) -> None:
+    assert judge_session(SAMPLED, judge, Sample(encrypted, 2)).sample_bound == 1
+
+
+def test_what_was_left_to_a_sample_that_does_not_agree_was_not_attempted(judge: PkixJudge) -> None:
+    verdict = judge_session(SAMPLED, judge, None)
+    assert (verdict.basis, verdict.outcome) == (Basis.DIRECT, Outcome.NOT_ATTEMPTED)
+    assert (verdict.sample_mx_host, verdict.sample_size, verdict.sample_bound) == (None, None, None)

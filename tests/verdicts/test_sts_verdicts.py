@@ -93,6 +93,7 @@ def failed(stage: FetchStage, failure: Failure, **columns: Any) -> dict[str, Any
 POLICIES: list[tuple[str, dict[str, Any], StsPolicyVerdict]] = [
     ("good", failed(FetchStage.ADDRESS, Failure.NO_ADDRESS), StsPolicyVerdict.DNS),
     ("good", failed(FetchStage.ADDRESS, Failure.LOOKUP_FAILED), StsPolicyVerdict.DNS),
+    ("good", failed(FetchStage.ADDRESS, Failure.OPTED_OUT), StsPolicyVerdict.NOT_ATTEMPTED),
     ("good", failed(FetchStage.CONNECT, Failure.REFUSED), StsPolicyVerdict.TCP),
     ("good", failed(FetchStage.CONNECT, Failure.TIMEOUT), StsPolicyVerdict.TCP),
     ("good", failed(FetchStage.HANDSHAKE, Failure.TLS_ALERT), StsPolicyVerdict.TLS),
@@ -167,7 +168,7 @@ def test_a_policy_that_was_not_fetched_is_not_attempted(judge: PkixJudge) -> Non
 
 
 def test_every_policy_verdict_is_that_of_some_fetch() -> None:
-    assert {verdict for *_, verdict in POLICIES} == set(StsPolicyVerdict) - {StsPolicyVerdict.NOT_ATTEMPTED}
+    assert {verdict for *_, verdict in POLICIES} == set(StsPolicyVerdict)
 
 
 def test_a_valid_policy_is_handed_on(chains: dict[str, tuple[Issued, ...]], judge: PkixJudge) -> None:

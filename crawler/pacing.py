@@ -1,0 +1,177 @@
+"""Pacing: when a session may begin, so that nobody is asked too often or again too soon.
+
+A session needs a turn with its address, its network (/24 or /48), its provider (the pacing group of the
+network) and with the whole. One process paces all sessions of a pacing group, so nothing is shared.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import trio
+
+from crawler.entrance import Entrance, gap_of
+from crawler.settings import Settings
+
+_TURNS_PER_SWEEP = 10_000
+"""Turns between two searches for places that nobody waits for."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """One session's turn."""
+
+    is_refused: bool = False
+    """The provider is left alone: hold no session."""
+    was_pushed_back: bool = False
+    """To be set by the holder of the turn when the session was sent away."""
+
+
+@dataclass(slots=True)
+class _Place:
+    """Something that bears one beginning session at a time, and a gap between two."""
+
+    lock: trio.Lock = field(default_factory=trio.Lock)
+    free_at: float = 0.0
+
+    async def wait(self) -> None:
+        """Wait until the gap is over; it may be made longer meanwhile."""
+        while (now := trio.current_time()) < self.free_at:
+            await trio.sleep(self.free_at - now)
+
+    def is_idle(self, now: float) -> bool:
+        return self.free_at <= now and not self.lock.locked()
+
+
+@dataclass(slots=True)
+class _Address:
+    """An address: bears so many sessions at once."""
+
+    room: trio.Semaphore
+    free_at: float = 0.0
+    users: int = 0
+
+    def is_idle(self, now: float) -> bool:
+        return self.free_at <= now and not self.users
+
+
+@dataclass(slots=True)
+class _Provider(_Place):
+    """A pacing group, and how often it has pushed back."""
+
+    pauses: int = 0
+    """In a row: a session that was not sent away ends the row."""
+    paused_at: float = -1.0
+
+    def is_idle(self, now: float) -> bool:
+        # A slot class made anew by the decorator has no zero-argument super().
+        return not self.pauses and _Place.is_idle(self, now)
+
+
+class Pacer:
+    """Gives turns to the sessions of one worker process."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take rates and gaps from the settings; `sessions_per_second` is this process's share."""
+        self._settings = settings
+        self._entrance = Entrance(settings.sessions_per_second, settings.sessions_in_flight)
+        self._addresses: dict[str, _Address] = {}
+        self._networks: dict[str, _Place] = {}
+        self._providers: dict[str, _Provider] = {}
+        self._until_sweep = _TURNS_PER_SWEEP
+        self._gap_in_network = gap_of(settings.sessions_per_second_per_network)
+        self._gap_in_provider = gap_of(settings.sessions_per_second_per_provider)
+
+    def pause(self) -> None:
+        """Begin no session until `go_on`; those under way go on."""
+        self._entrance.pause()
+
+    def go_on(self) -> None:
+        """Begin sessions again."""
+        self._entrance.go_on()
+
+    @contextlib.asynccontextmanager
+    async def turn(self, address: str, network: str, provider: str) -> AsyncIterator[Turn]:
+        """Wait for the turn of a session with an address, and hold it for the time of the block.
+
+        First come, first served, at every level. A turn that is refused costs no time.
+        """
+        self._sweep_now_and_then()
+        place = self._address(address)
+        place.users += 1
+        try:
+            async with place.room:
+                if place.free_at > trio.current_time():
+                    await trio.sleep_until(place.free_at)
+                async with self._begun(network, provider) as turn:
+                    yield turn
+                if not turn.is_refused:
+                    place.free_at = trio.current_time() + self._settings.address_gap_seconds
+        finally:
+            place.users -= 1
+
+    @contextlib.asynccontextmanager
+    async def _begun(self, network_key: str, provider_key: str) -> AsyncIterator[Turn]:
+        """Wait for network, provider and whole; hold a place among the sessions in flight for the block."""
+        # A place is locked as soon as it is looked up: an idle one may be forgotten at any checkpoint.
+        network = self._networks.setdefault(network_key, _Place())
+        async with network.lock:
+            await network.wait()
+            provider = self._providers.setdefault(provider_key, _Provider())
+            async with provider.lock:
+                await provider.wait()
+                is_refused = provider.pauses > self._settings.back_offs
+                if not is_refused:
+                    await self._join(network, provider)
+        if is_refused:
+            yield Turn(is_refused=True)
+            return
+        try:
+            begun_at = trio.current_time()
+            turn = Turn()
+            yield turn
+            self._learn(provider_key, turn, begun_at)
+        finally:
+            self._entrance.leave()
+
+    async def _join(self, network: _Place, provider: _Provider) -> None:
+        """Take a place among the sessions in flight, and the whole's turn; all gaps begin now."""
+        await self._entrance.enter()
+        now = trio.current_time()
+        network.free_at = now + self._gap_in_network
+        provider.free_at = max(provider.free_at, now + self._gap_in_provider)
+
+    def _learn(self, provider_key: str, turn: Turn, begun_at: float) -> None:
+        """Pause a provider that pushed back, for twice as long each time in a row, then leave it alone.
+
+        What was under way when the pause began says nothing new, neither good nor bad.
+        """
+        provider = self._providers.setdefault(provider_key, _Provider())
+        if begun_at <= provider.paused_at:
+            return
+        if not turn.was_pushed_back:
+            provider.pauses = 0
+            return
+        provider.paused_at = now = trio.current_time()
+        if provider.pauses < self._settings.back_offs:
+            provider.free_at = now + self._settings.back_off_seconds * 2**provider.pauses
+        provider.pauses += 1
+
+    def _address(self, address: str) -> _Address:
+        place = self._addresses.get(address)
+        if place is None:
+            place = _Address(trio.Semaphore(self._settings.sessions_per_address))
+            self._addresses[address] = place
+        return place
+
+    def _sweep_now_and_then(self) -> None:
+        """Forget the places that nobody waits for: memory is of what is under way, not of the list."""
+        self._until_sweep -= 1
+        if self._until_sweep > 0:
+            return
+        self._until_sweep = _TURNS_PER_SWEEP
+        now = trio.current_time()
+        for places in (self._addresses, self._networks, self._providers):
+            idle = [key for key, place in places.items() if place.is_idle(now)]
+            for key in idle:
+                del places[key]

@@ -1,0 +1,75 @@
+"""DuckDB over the tables of a run folder, in memory that does not grow with them."""
+
+import contextlib
+import glob
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from crawler.stage import work_list
+from crawler.storage import RunFolder, write_parquet_batches
+
+ROW_GROUP_ROWS = 10_000
+"""Rows of a work list that are read to find those of one shard. By default it would be a million: a survey of
+a million domains would decode its whole list once a shard, in 0.19 s in place of 0.006 s."""
+
+_MEMORY = "512MB"
+"""What a query may hold before it goes on in files: a million endpoints are sorted and joined in it."""
+
+
+class RunDatabase:
+    """Queries over one run folder; their parameters are variables, read by getvariable('name')."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Use a connection."""
+        self._connection = connection
+
+    def set(self, **variables: Any) -> None:
+        """Set variables for the queries to come."""
+        for name, value in variables.items():
+            self._connection.execute(f"SET VARIABLE {name} = $value", {"value": value})
+
+    def execute(self, sql: str) -> None:
+        """Run a statement that gives no rows."""
+        self._connection.execute(sql)
+
+    def register(self, name: str, rows: pa.Table) -> None:
+        """Name a table for the queries to come."""
+        self._connection.register(name, rows)
+
+    def batches(self, sql: str) -> pa.RecordBatchReader:
+        """Give the rows of a query, batch by batch."""
+        return self._connection.sql(sql).to_arrow_reader(ROW_GROUP_ROWS)
+
+    def write(self, sql: str, path: Path, schema: pa.Schema | None = None) -> None:
+        """Write the rows of a query to a Parquet file, which appears whole or not at all.
+
+        schema: what its columns are cast to; None: as the query gives them.
+        """
+        with self.batches(sql) as rows:
+            wanted = schema or rows.schema
+            write_parquet_batches(path, wanted, (batch.cast(wanted) for batch in rows))
+
+
+@contextlib.contextmanager
+def run_database(run: RunFolder, **variables: Any) -> Iterator[RunDatabase]:
+    """Open a database for a few queries. What does not fit into memory is put beside the work lists."""
+    spilled = str(run.work_path(".spilled"))
+    with duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": spilled}) as connection:
+        database = RunDatabase(connection)
+        database.execute("SET TimeZone = 'UTC'")
+        database.set(**variables)
+        yield database
+
+
+def parts(run: RunFolder, table: str) -> str:
+    """Return the pattern of a table's part files."""
+    return f"{glob.escape(str(run.table_folder(table)))}/part-*.parquet"
+
+
+def lists(run: RunFolder, *stages: str) -> list[str]:
+    """Return the files of work lists, as patterns."""
+    return [glob.escape(str(work_list(run, stage))) for stage in stages]

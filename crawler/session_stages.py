@@ -1,0 +1,88 @@
+"""The stages that hold SMTP sessions (per endpoint): probe, remainder, retry, settle.
+
+They differ in their work lists alone (`crawler.work_lists`).
+"""
+
+from datetime import UTC, datetime
+
+import trio
+
+from crawler.outcomes import Failure
+from crawler.probes.reach import may_contact
+from crawler.probes.session import ObservedSession, observe_session, unattempted_session
+from crawler.settings import patient
+from crawler.stage import Observation, Row, Stage
+from crawler.tools import Tools, open_tools
+
+_FAILURES = {failure.value: failure for failure in Failure}
+
+
+async def probe_endpoint(row: Row, tools: Tools) -> Observation:
+    """Look up the TLSA records of an MX host, and hold one SMTP session with it at one address.
+
+    Endpoints that are not asked get their row too, with the reason why.
+    """
+    reason = _reason_not_to_ask(row, tools)
+    if reason is None:
+        await _until(row["not_before"])
+        observed = await _in_its_turn(row, tools)
+    else:
+        observed = await _without_asking(row, tools, reason)
+    return Observation({"sessions": [observed.session]}, observed.session.failure, observed.certificates)
+
+
+def _reason_not_to_ask(row: Row, tools: Tools) -> Failure | None:
+    if tools.opt_out.covers_name(row["mx_host"]) or tools.opt_out.covers_address(row["address"]):
+        return Failure.OPTED_OUT
+    if row["withheld"] is not None:
+        return _FAILURES[row["withheld"]]
+    if not may_contact(row["address"], tools.settings):
+        return Failure.SPECIAL_PURPOSE_ADDRESS
+    return None
+
+
+async def _without_asking(row: Row, tools: Tools, reason: Failure) -> ObservedSession:
+    """Return the row of an endpoint that is not asked; its name's TLSA records are a fact all the same."""
+    mx_host, settings = row["mx_host"], tools.settings
+    is_opted_out = reason is Failure.OPTED_OUT
+    tlsa = None if is_opted_out else await tools.resolver.tlsa(mx_host, settings.smtp_port)
+    return unattempted_session(mx_host, row["address"], tlsa, settings, reason, attempt=row["attempt"])
+
+
+async def _until(moment: datetime | None) -> None:
+    if moment is not None:
+        await trio.sleep(max(0.0, (moment - datetime.now(UTC)).total_seconds()))
+
+
+async def _in_its_turn(row: Row, tools: Tools) -> ObservedSession:
+    """Hold the session when it is this endpoint's turn: the TLSA records are of that moment too."""
+    mx_host, address, attempt = row["mx_host"], row["address"], row["attempt"]
+    settings = tools.settings if attempt == 1 else patient(tools.settings)
+    async with tools.pacer.turn(address, row["network"], row["pacing_group"]) as turn:
+        if not turn.is_refused:
+            tlsa = await tools.resolver.tlsa(mx_host, settings.smtp_port)
+            observed = await observe_session(mx_host, address, tlsa, settings, attempt=attempt)
+            turn.was_pushed_back = bool(observed.session.pushed_back)
+            return observed
+    return await _without_asking(row, tools, Failure.BACKED_OFF)
+
+
+def _stage(name: str) -> Stage:
+    return Stage(
+        name=name,
+        tables=("sessions",),
+        open_tools=open_tools,
+        observe=probe_endpoint,
+        in_flight="endpoints_waiting",
+        is_paced=True,
+    )
+
+
+PROBE = _stage("probe")
+"""Every endpoint that is asked by itself, and the samples of those that are many of a kind."""
+REMAINDER = _stage("remainder")
+"""The names that are not in a sample: left to it where it agrees, asked where it does not."""
+RETRY = _stage("retry")
+"""The second attempt with what failed for now."""
+SETTLE = _stage("settle")
+"""The names that were left to a sample which does not agree any more after its second attempts."""
