@@ -8,7 +8,7 @@ LIST ?= datasets/lists/dotgov.csv
 RESOLVER_PORT ?= 5335
 
 .DELETE_ON_ERROR:
-.PHONY: report test check format resolver bench-dns bench-dns-million dictionary requirements clean
+.PHONY: report test check format resolver bench-dns bench-dns-million bench-sessions dictionary requirements clean
 
 report: $(VENV)/.ready
 	$(BIN)/starttls-survey run $(LIST) --out $(RUN) --lab
@@ -37,6 +37,11 @@ bench-dns: $(VENV)/.ready-dev
 # A million names: flat memory, none lost, no answer changed by haste.
 bench-dns-million: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.benchmarks.dns_million
+
+# CPU per STARTTLS session beside zgrab2 and the bare handshake; memory of 10,000 sessions open at once.
+bench-sessions: $(VENV)/.ready-dev
+	$(BIN)/python -m tests.benchmarks.sessions
+	$(BIN)/python -m tests.benchmarks.sessions_open
 
 dictionary: $(VENV)/.ready
 	$(BIN)/python -m crawler.dictionary > datasets/dictionary.md

@@ -1,5 +1,16 @@
-"""`python -m crawler`: the command line."""
+"""The way in: `starttls-survey`, or `python -m crawler`.
 
-from crawler.cli import main
+Every worker process begins by running the command's script once more, up to the call of `main`: it must not
+import there what only the coordinator needs, which takes a second.
+"""
 
-main()
+
+def main() -> None:
+    """Run the command line."""
+    from crawler.cli import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

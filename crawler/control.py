@@ -146,6 +146,7 @@ class ControlCheck:
         return {
             "checked_at": self.checked_at.isoformat(timespec="seconds"),
             "diagnosis": self.diagnosis,
+            "is_well": self.problem is None,
             "hosts": [answer.entry() for answer in self.answers],
         }
 

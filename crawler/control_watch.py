@@ -2,13 +2,14 @@
 
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 import trio
 
 from crawler.control import ControlCheck, check_control_hosts
+from crawler.control_checks import record_checks, remember
 from crawler.engine import Interruption
 from crawler.settings import Settings
 from crawler.storage import RunFolder
@@ -19,7 +20,6 @@ _WAITING_SECONDS = 30.0
 """Between two checks while the run waits."""
 _LOOK_SECONDS = 0.1
 """How often a waiting run looks whether it may go on, or shall stop."""
-_KEPT_CHECKS = 200
 
 UNGUARDED = "no control hosts are set: a blocked port 25 would pass for an internet without STARTTLS"
 
@@ -61,8 +61,9 @@ class ControlWatch:
         self._is_well = threading.Event()
         self._is_begun = False
         self._loop = _LoopThread(self.watch)
+        self._lock = threading.Lock()
         self.checks: list[dict[str, Any]] = []
-        """What `remember` keeps of all checks, as run.json has them."""
+        """What `remember` keeps of the checks that are not in run.json yet."""
 
     def __enter__(self) -> Self:
         """Give the watch, which does not watch yet."""
@@ -73,7 +74,7 @@ class ControlWatch:
     ) -> None:
         """End the watch, breaking off a check under way, and write into run.json what was seen."""
         self._loop.end()
-        record_checks(self._run, self.checks)
+        self.record()
 
     @property
     def problem(self) -> str | None:
@@ -107,11 +108,18 @@ class ControlWatch:
         if told is not None:
             self._notices.note("goes on: the control hosts answer")
 
+    def record(self) -> None:
+        """Write into run.json what was seen since the last time."""
+        with self._lock:
+            checks, self.checks = self.checks, []
+        record_checks(self._run, checks)
+
     async def watch(self) -> None:
         """Ask for ever."""
         while True:
             check = await self._ask(self._settings)
-            remember(self.checks, check.entry())
+            with self._lock:
+                remember(self.checks, check.entry())
             await trio.sleep(self._learn(check))
 
     def _learn(self, check: ControlCheck) -> float:
@@ -127,30 +135,6 @@ class ControlWatch:
         self._problem = problem
         self._is_well.clear()
         return self._waiting_seconds
-
-
-def remember(kept: list[dict[str, Any]], check: dict[str, Any]) -> None:
-    """Add a check, keeping the first and the last of each row of checks with the same diagnosis.
-
-    Of a network that never rests the newest changes are kept, and the very first check.
-    """
-    if len(kept) > 1 and kept[-1]["diagnosis"] == kept[-2]["diagnosis"] == check["diagnosis"]:
-        kept.pop()
-    kept.append(check)
-    if len(kept) > _KEPT_CHECKS:
-        del kept[1]
-
-
-def record_checks(run: RunFolder, checks: Iterable[dict[str, Any]]) -> None:
-    """Add checks to those in run.json; without any, nothing is written."""
-    checks = list(checks)
-    if not checks:
-        return
-    manifest = run.read_manifest()
-    kept: list[dict[str, Any]] = manifest.get("control_checks", [])
-    for check in checks:
-        remember(kept, check)
-    run.write_manifest(manifest | {"control_checks": kept})
 
 
 class _LoopThread:

@@ -5,13 +5,13 @@ All endpoints of a pacing group stand in one queue (`shard % QUEUES`), so that o
 
 import pyarrow as pa
 
+from crawler.control_checks import outages, recorded_checks
 from crawler.protocol.addresses import network_of
 from crawler.run_database import RunDatabase, lists, parts, run_database
 from crawler.samples import define_is_for_now, write_samples
 from crawler.settings import Settings
-from crawler.stage import QUEUES, work_list
+from crawler.stage import QUEUES, shard_sizes, work_list
 from crawler.storage import RunFolder
-from crawler.work_lists import shard_sizes
 
 _LEFT_OUT = "left_out"
 """The names that are not in a sample, until it is known whether it agrees."""
@@ -19,10 +19,18 @@ _LEFT_OUT = "left_out"
 # The order of work, which is also what samples and caps are drawn by.
 _DRAW = "CREATE MACRO draw(mx_host, address) AS md5(mx_host || address || getvariable('seed'))"
 
+# `expanded` is what a name is an alias of, in the end; each address family is asked for by itself.
 _ENDPOINTS = """
     CREATE TABLE endpoints AS
-    SELECT DISTINCT mx_host, unnest(list_concat(a.addresses, aaaa.addresses)) AS address, provider
-    FROM read_parquet(getvariable('mx_hosts'))
+    SELECT DISTINCT mx_host, unnest(looked_up.addresses) AS address, provider,
+           looked_up.cname_chain[-1].target AS expanded
+    FROM (
+        SELECT mx_host, provider, unnest([
+            {'addresses': a.addresses, 'cname_chain': a.cname_chain},
+            {'addresses': aaaa.addresses, 'cname_chain': aaaa.cname_chain}
+        ]) AS looked_up
+        FROM read_parquet(getvariable('mx_hosts'))
+    )
 """
 
 _ADDRESSES = "SELECT DISTINCT address FROM endpoints"
@@ -41,7 +49,7 @@ _PLACED = """
             PARTITION BY network ORDER BY names DESC, md5(provider || getvariable('seed')), provider
         ) = 1
     )
-    SELECT mx_host, address, provider, network, pacing_group,
+    SELECT mx_host, address, provider, expanded, network, pacing_group,
            getvariable('sample_size') > 0 AND row_number() OVER (
                PARTITION BY address, provider ORDER BY draw(mx_host, address)
            ) > getvariable('sample_size') AS is_left_out
@@ -53,7 +61,7 @@ _WRITE_LEFT_OUT = "SELECT * EXCLUDE (is_left_out) FROM placed WHERE is_left_out"
 # What a list may hold, and what it holds once the caps are applied.
 _CANDIDATES = """
     CREATE TABLE candidates (
-        mx_host VARCHAR, address VARCHAR, provider VARCHAR, network VARCHAR, pacing_group VARCHAR,
+        mx_host VARCHAR, address VARCHAR, provider VARCHAR, expanded VARCHAR, network VARCHAR, pacing_group VARCHAR,
         attempt BIGINT, withheld VARCHAR, not_before TIMESTAMPTZ
     )
 """
@@ -74,7 +82,7 @@ _REMAINING = """
 
 _UNSETTLED = """
     INSERT INTO candidates
-    SELECT mx_host, address, provider, network, pacing_group, 2, NULL, NULL
+    SELECT mx_host, address, provider, expanded, network, pacing_group, 2, NULL, NULL
     FROM read_parquet(getvariable('remainder')) AS remainder
     JOIN read_parquet(getvariable('samples')) USING (address, provider)
     WHERE withheld = 'sampled' AND NOT agrees
@@ -105,18 +113,21 @@ _CAPPED = """
         ) <= getvariable('provider_cap') AS fits
         FROM at_address LEFT JOIN held_with USING (provider)
     )
-    SELECT mx_host, address, provider, network, pacing_group, attempt,
+    SELECT mx_host, address, provider, expanded, network, pacing_group, attempt,
            CASE WHEN fits THEN NULL ELSE coalesce(withheld, 'session_cap') END, not_before
     FROM with_provider
 """
 
 _FAILED_FOR_NOW = """
     INSERT INTO listed
-    SELECT mx_host, address, provider, network, pacing_group, 2, NULL,
+    SELECT mx_host, address, provider, expanded, network, pacing_group, 2, NULL,
            started_at + to_microseconds(getvariable('delay_microseconds'))
     FROM read_parquet(getvariable('earlier')) JOIN (
         SELECT mx_host, address, started_at FROM read_parquet(getvariable('sessions'))
-        WHERE attempt = 1 AND is_for_now(stage, failure, pushed_back)
+        WHERE attempt = 1 AND (
+            is_for_now(stage, failure, pushed_back)
+            OR stage = 'connect' AND EXISTS (FROM outages WHERE started_at BETWEEN begun AND ended)
+        )
     ) USING (mx_host, address)
 """
 
@@ -185,7 +196,10 @@ def list_remainder(run: RunFolder, settings: Settings) -> None:
 
 
 def list_retries(run: RunFolder, settings: Settings) -> None:
-    """Write the work list of second attempts: all that failed for now, each not before its delay is over."""
+    """Write the work list of second attempts: all that failed for now, each not before its delay is over.
+
+    While this machine's own network was out, every connection that failed did so for now.
+    """
     earlier = ("probe", "remainder")
     delay = round(settings.retry_delay_seconds * 1_000_000)
     with run_database(
@@ -193,8 +207,16 @@ def list_retries(run: RunFolder, settings: Settings) -> None:
     ) as database:
         _begin(database, settings)
         define_is_for_now(database)
+        database.register("outages", _outages(run))
         database.execute(_FAILED_FOR_NOW)
         _write(database, run, "retry", after=earlier)
+
+
+def _outages(run: RunFolder) -> pa.Table:
+    times = outages(recorded_checks(run))
+    instant = pa.timestamp("us", tz="UTC")
+    columns = {"begun": [begun for begun, _ in times], "ended": [ended for _, ended in times]}
+    return pa.table({name: pa.array(values, instant) for name, values in columns.items()})
 
 
 def list_unsettled(run: RunFolder, settings: Settings) -> None:

@@ -16,9 +16,8 @@ from typing import Protocol
 from crawler.file_limit import raise_file_limit
 from crawler.lane import REPORT_SECONDS, Channels, Lane, join_channels, run_lane
 from crawler.settings import Settings
-from crawler.stage import QUEUES, Stage
+from crawler.stage import QUEUES, Stage, shard_sizes
 from crawler.storage import RunFolder
-from crawler.work_lists import shard_sizes
 
 _OBJECTS_PER_COLLECTION = 20_000
 """Made and not gone again, in a worker process, until the youngest are searched for cycles."""
@@ -180,7 +179,7 @@ def open_engine(workers: int, feedback: Feedback, interruption: Interruption) ->
     context = multiprocessing.get_context("spawn")
     channels = Channels(reports=context.SimpleQueue(), stop=context.Event(), pause=context.Event())
     with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_begin_worker, initargs=(channels,)
+        workers, mp_context=context, initializer=begin_worker, initargs=(channels,)
     ) as executor:
         yield Engine(
             executor=executor,
@@ -212,9 +211,13 @@ def _sigint_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin_worker(channels: Channels) -> None:
+def begin_worker(channels: Channels) -> None:
+    """Prepare this process for lanes; called when it begins."""
     join_channels(channels)
     raise_file_limit()
     # What a survey makes goes by itself: looking through it for cycles as often as Python does took a
     # fifth of a lookup's CPU.
+    # What it has imported stays: it need not be looked through either.
+    gc.collect()
+    gc.freeze()
     gc.set_threshold(_OBJECTS_PER_COLLECTION)

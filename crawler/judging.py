@@ -7,12 +7,12 @@ from crawler.engine import Feedback, Interruption
 from crawler.outcomes import Failure, Outcome
 from crawler.records import Certificate, DomainVerdict, SessionVerdict
 from crawler.samples import read_samples, write_samples
-from crawler.stage import read_work
+from crawler.stage import read_work, shard_sizes
 from crawler.storage import RunFolder
 from crawler.verdicts.domain import PrimaryTls, judge_domain
 from crawler.verdicts.pkix import PkixJudge, RootStore
 from crawler.verdicts.session import Sample, judge_session
-from crawler.work_lists import list_primaries, list_superseded, shard_sizes
+from crawler.work_lists import list_primaries, list_superseded
 
 
 def judge(run: RunFolder, root_store: str, feedback: Feedback, interruption: Interruption) -> None:

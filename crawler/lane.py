@@ -62,18 +62,26 @@ def run_lane(lane: Lane) -> None:
 
 
 async def _work(lane: Lane, channels: Channels) -> None:
-    tally = _Tally()
-    rows = _rows(lane)
-    async with (
-        lane.stage.open_tools(lane.settings) as tools,
-        _reporting(lane, channels, tally, tools),
-        trio.open_nursery() as nursery,
-    ):
-        for _ in range(getattr(lane.settings, lane.stage.in_flight)):
-            first = next(rows, None)
-            if first is None:
-                break
-            nursery.start_soon(_observe_rows, lane.stage, first, rows, tools, tally)
+    async with lane.stage.open_tools(lane.settings) as tools:
+        shared = _Shared(lane.stage, tools, _rows(lane))
+        async with _reporting(lane, channels, shared), trio.open_nursery() as nursery:
+            for _ in range(getattr(lane.settings, lane.stage.in_flight)):
+                first = next(shared.rows, None)
+                if first is None:
+                    break
+                nursery.start_soon(_observe_rows, shared, first)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the tasks of a lane share."""
+
+    stage: Stage
+    tools: Any
+    rows: Iterator[tuple[Row, "_ShardInProgress"]]
+    tally: "_Tally" = field(default_factory=lambda: _Tally())
+    writing: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
+    """One shard is written at a time: each takes as much memory again as its records."""
 
 
 def _rows(lane: Lane) -> Iterator[tuple[Row, "_ShardInProgress"]]:
@@ -86,28 +94,20 @@ def _rows(lane: Lane) -> Iterator[tuple[Row, "_ShardInProgress"]]:
             yield row, in_progress
 
 
-async def _observe_rows(
-    stage: Stage,
-    first: tuple[Row, "_ShardInProgress"],
-    rows: Iterator[tuple[Row, "_ShardInProgress"]],
-    tools: Any,
-    tally: "_Tally",
-) -> None:
+async def _observe_rows(shared: _Shared, first: tuple[Row, "_ShardInProgress"]) -> None:
     """Observe one row after another, next to others that take theirs from the same source.
 
     A task for each row would cost as much as half a lookup.
     """
-    observe = stage.observe
-    row, shard = first
-    while True:
+    observe, tools, tally = shared.stage.observe, shared.tools, shared.tally
+    taken: tuple[Row, _ShardInProgress] | None = first
+    while taken is not None:
+        row, shard = taken
         observation = await observe(row, tools)
         tally.count(observation)
         if shard.add(observation):
-            await trio.to_thread.run_sync(shard.write)
-        taken = next(rows, None)
-        if taken is None:
-            return
-        row, shard = taken
+            await trio.to_thread.run_sync(shard.write, limiter=shared.writing)
+        taken = next(shared.rows, None)
 
 
 @dataclass(slots=True)
@@ -130,15 +130,16 @@ class _Tally:
 
 
 @contextlib.asynccontextmanager
-async def _reporting(lane: Lane, channels: Channels, tally: _Tally, tools: Any) -> AsyncIterator[None]:
+async def _reporting(lane: Lane, channels: Channels, shared: _Shared) -> AsyncIterator[None]:
     """Report the tally now and then; pause, and cancel the block, when the coordinator says so."""
 
     async def report(scope: trio.CancelScope) -> None:
         while True:
             await trio.sleep(REPORT_SECONDS)
-            channels.reports.put(tally.take())
+            channels.reports.put(shared.tally.take())
             if lane.stage.is_paced:
-                tools.pacer.pause() if channels.pause.is_set() else tools.pacer.go_on()
+                pacer = shared.tools.pacer
+                pacer.pause() if channels.pause.is_set() else pacer.go_on()
             if channels.stop.is_set():
                 scope.cancel()
 
@@ -147,7 +148,7 @@ async def _reporting(lane: Lane, channels: Channels, tally: _Tally, tools: Any) 
             nursery.start_soon(report, work_scope)
             yield
             nursery.cancel_scope.cancel()
-    channels.reports.put(tally.take())
+    channels.reports.put(shared.tally.take())
 
 
 class _ShardInProgress:

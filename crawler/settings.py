@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import certifi
-import dns.exception
-import dns.resolver
 
 
 class SettingsError(ValueError):
@@ -194,6 +192,10 @@ def resolver_endpoint(text: str) -> tuple[str, int]:
 
 def system_resolver() -> str:
     """Return the system's first recursive resolver as address:port."""
+    # Worker processes have their settings given: a tenth of a second each that this import takes.
+    import dns.exception
+    import dns.resolver
+
     try:
         server = dns.resolver.Resolver().nameservers[0]
     except (dns.exception.DNSException, IndexError):

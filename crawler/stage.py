@@ -2,6 +2,7 @@
 
 import contextlib
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,3 +75,13 @@ def _may_hold(file: pq.ParquetFile, group: int, shard: int) -> bool:
 def certificate_parts(run: RunFolder) -> Path:
     """Return the folder of the certificates of each shard, before they are made distinct."""
     return run.work_path("certificates")
+
+
+def shard_sizes(run: RunFolder, stage: str) -> dict[int, int]:
+    """Return how many rows each shard of a stage's work list has."""
+    sizes: Counter[int] = Counter()
+    with pq.ParquetFile(work_list(run, stage)) as file:
+        for batch in file.iter_batches(columns=["shard"]):
+            for entry in batch.column("shard").value_counts().to_pylist():
+                sizes[entry["values"]] += entry["counts"]
+    return dict(sizes)

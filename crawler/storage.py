@@ -126,9 +126,7 @@ class RunFolder:
 
     def write_part_table(self, table: str, shard: int, rows: pa.Table) -> None:
         """Write the rows of one shard, which have the table's schema."""
-        # Part files are short: a dictionary per column takes longer to write than the column, and more room
-        # than what zstd makes of it.
-        write_parquet(self.part_path(table, shard), rows, use_dictionary=False)
+        write_parquet(self.part_path(table, shard), rows)
 
     def shards(self, table: str) -> list[int]:
         """Return the numbers of the shards whose part files stand."""
@@ -153,21 +151,10 @@ class RunFolder:
         return self.path / "work" / name
 
 
-def write_parquet(
-    path: Path, rows: pa.Table, *, row_group_size: int | None = None, use_dictionary: bool = True
-) -> None:
+def write_parquet(path: Path, rows: pa.Table, *, row_group_size: int | None = None) -> None:
     """Write a Parquet file so that it appears whole or not at all. None: Arrow's own size of row groups."""
     with _Aside(path) as aside:
-        pq.write_table(
-            rows,
-            aside,
-            compression="zstd",
-            row_group_size=row_group_size,
-            use_dictionary=use_dictionary,
-            # With them, DuckDB 2.0 takes every row for null where a text column without dictionary has one
-            # text and nulls.
-            write_statistics=use_dictionary,
-        )
+        pq.write_table(rows, aside, compression="zstd", row_group_size=row_group_size)
 
 
 def write_parquet_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:

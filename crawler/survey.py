@@ -17,11 +17,11 @@ from crawler.opt_out import OptOut
 from crawler.records import TABLES
 from crawler.session_stages import PROBE, REMAINDER, RETRY, SETTLE
 from crawler.settings import Settings, plain
-from crawler.stage import Stage, work_list
+from crawler.stage import Stage, shard_sizes, work_list
 from crawler.stages import HOSTS, RESOLVE
 from crawler.storage import RunFolder, RunFolderError
 from crawler.verdicts.pkix import RootStore
-from crawler.work_lists import gather_certificates, list_domains, list_hosts, shard_sizes
+from crawler.work_lists import gather_certificates, list_domains, list_hosts
 
 FORMAT_VERSION = 1
 """Version of the run folder's layout and schemas."""
@@ -179,6 +179,8 @@ def observe(
     user interrupts.
     """
     for stage in stages:
+        if watch is not None:
+            watch.record()  # which sessions are worth a second attempt depends on it
         if not work_list(run, stage.name).exists():
             _WORK_LISTS[stage.name](run, settings)
         if watch is not None and stage.is_paced and not is_complete(stage, run):

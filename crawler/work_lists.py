@@ -5,11 +5,9 @@ DISTINCT does the de-duplication: a host shared by thousands of domains is asked
 
 import glob
 import itertools
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from crawler.domain_list import ListedDomain
 from crawler.records import Certificate
@@ -141,13 +139,3 @@ def gather_certificates(run: RunFolder) -> None:
             database.write(_CERTIFICATES, run.part_path("certificates", 0), schema)
     else:
         run.write_part_table("certificates", 0, schema.empty_table())
-
-
-def shard_sizes(run: RunFolder, stage: str) -> dict[int, int]:
-    """Return how many rows each shard of a stage's work list has."""
-    sizes: Counter[int] = Counter()
-    with pq.ParquetFile(work_list(run, stage)) as file:
-        for batch in file.iter_batches(columns=["shard"]):
-            for entry in batch.column("shard").value_counts().to_pylist():
-                sizes[entry["values"]] += entry["counts"]
-    return dict(sizes)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import trio
 from trio.testing import MockClock
 
 from crawler.control import ControlCheck
-from crawler.control_watch import UNGUARDED, ControlWatch, record_checks, remember
+from crawler.control_checks import outages, record_checks, remember
+from crawler.control_watch import UNGUARDED, ControlWatch
 from crawler.engine import Interruption, StoppedError
 from crawler.settings import Settings
 from crawler.storage import RunFolder
@@ -288,3 +290,29 @@ def test_checks_of_a_run_that_goes_on_are_added_to_those_before(tmp_path: Path) 
     manifest = run.read_manifest()
     assert manifest["run_id"] == "1"
     assert [entry["checked_at"] for entry in manifest["control_checks"]] == ["0", "1", "3"]
+
+
+def at(minute: int) -> datetime:
+    return datetime(2026, 3, 1, 12, minute, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("checks", "times"),
+    [
+        ("", []),
+        ("wwww", []),
+        ("wwbbw", [(1, 4)]),
+        ("wbwwbw", [(0, 2), (3, 5)]),
+        ("bbw", [(0, 2)]),
+        ("wwb", [(1, 2)]),
+        ("b", [(0, 0)]),
+    ],
+)
+def test_an_outage_lasts_from_the_last_good_check_to_the_next(
+    checks: str, times: list[tuple[int, int]]
+) -> None:
+    entries = [
+        {"checked_at": at(minute).isoformat(), "is_well": letter == "w"}
+        for minute, letter in enumerate(checks)
+    ]
+    assert outages(entries) == [(at(begun), at(ended)) for begun, ended in times]

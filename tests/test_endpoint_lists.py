@@ -18,9 +18,8 @@ from crawler.endpoint_lists import list_endpoints, list_remainder, list_retries,
 from crawler.outcomes import AlertSide, Failure, SessionStage
 from crawler.records import Alert, MxHost, Session
 from crawler.settings import Settings
-from crawler.stage import QUEUES, Row, work_list
+from crawler.stage import QUEUES, Row, shard_sizes, work_list
 from crawler.storage import RunFolder
-from crawler.work_lists import shard_sizes
 from tests.session_rows import ENCRYPTED, NOW, host, session
 
 Seen = dict[str, Any]
@@ -33,6 +32,7 @@ LISTS = {
     "retry": list_retries,
     "settle": list_unsettled,
 }
+REFUSED: Seen = {"stage": SessionStage.CONNECT, "failure": Failure.REFUSED}
 TIMEOUT: Seen = {"stage": SessionStage.GREETING, "failure": Failure.TIMEOUT}
 BACKED_OFF: Seen = {"stage": SessionStage.NOT_ATTEMPTED, "failure": Failure.BACKED_OFF}
 OPTED_OUT: Seen = {"stage": SessionStage.NOT_ATTEMPTED, "failure": Failure.OPTED_OUT}
@@ -40,7 +40,9 @@ OPTED_OUT: Seen = {"stage": SessionStage.NOT_ATTEMPTED, "failure": Failure.OPTED
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
-    return RunFolder(tmp_path)
+    folder = RunFolder(tmp_path)
+    folder.write_manifest({"run_id": "1"})
+    return folder
 
 
 def customers(count: int, *addresses: str, provider: str = "big.example") -> list[MxHost]:
@@ -323,6 +325,22 @@ def test_a_refusal_that_was_about_us_is_asked_again_and_a_handshake_is_final(run
         "opted-out": OPTED_OUT,
     }
     assert set(retried(run, seen)) == {"sent-away"}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "is_asked_again"), [((-2, 1), True), ((-3, -2), False), ((1, 2), False), ((0, 0), True)]
+)
+def test_a_refused_connection_is_worth_a_second_attempt_if_it_was_this_network_that_was_out(
+    run: RunFolder, minutes: tuple[int, int], is_asked_again: bool
+) -> None:
+    begun, ended = (NOW + timedelta(minutes=minute) for minute in minutes)
+    checks = [(begun, True), (begun, False), (ended, True)]
+    entries = [{"checked_at": time.isoformat(), "is_well": is_well} for time, is_well in checks]
+    run.write_manifest({"run_id": "1", "control_checks": entries})
+    rows = retried(
+        run, {"c0.big.example": REFUSED, "c1.big.example": {**REFUSED, "stage": SessionStage.GREETING}}
+    )
+    assert set(rows) == ({"c0.big.example"} if is_asked_again else set())
 
 
 def test_second_attempts_of_a_queue_are_in_the_order_in_which_they_are_due(run: RunFolder) -> None:

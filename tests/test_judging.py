@@ -15,9 +15,9 @@ from crawler.outcomes import Basis, Failure, Outcome, SessionStage
 from crawler.protocol.certificate import read_certificate
 from crawler.records import SessionVerdict
 from crawler.settings import Settings
-from crawler.stage import read_work
+from crawler.stage import read_work, shard_sizes
 from crawler.storage import RunFolder
-from crawler.work_lists import list_domains, shard_sizes
+from crawler.work_lists import list_domains
 from tests.session_rows import ENCRYPTED, host, session
 
 SETTINGS = Settings(hello_name="scan.example", sample_size=3)
@@ -55,6 +55,7 @@ class Counts:
 def run(tmp_path: Path) -> RunFolder:
     """Return a run with ten names of one provider at one address, and one beside them."""
     run = RunFolder(tmp_path)
+    run.write_manifest({"run_id": "1"})
     list_domains(run, [], SETTINGS)
     hosts = [host(f"c{n}.big.example", AT, provider="big.example") for n in range(10)]
     run.write_part("mx_hosts", 0, [*hosts, host("one.example", AT, provider="one.example")])

@@ -183,6 +183,7 @@ def endpoint(mx_host: str, address: str, withheld: str | None = None) -> dict[st
     return {
         "mx_host": mx_host,
         "address": address,
+        "expanded": None,
         "network": "127.0.0.0/24",
         "pacing_group": "x",
         "attempt": 1,

@@ -13,13 +13,12 @@ from crawler.protocol.certificate import read_certificate
 from crawler.records import Certificate, Domain, MxLookup, MxRecord
 from crawler.schema import to_table
 from crawler.settings import Settings
-from crawler.stage import certificate_parts, read_work, work_list
+from crawler.stage import certificate_parts, read_work, shard_sizes, work_list
 from crawler.storage import RunFolder, write_parquet
 from crawler.work_lists import (
     gather_certificates,
     list_domains,
     list_hosts,
-    shard_sizes,
 )
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

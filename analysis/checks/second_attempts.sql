@@ -1,16 +1,16 @@
--- What failed for now, and nothing else, has a second attempt; so may have what was left to a sample. There
--- is no third. What was not attempted says why, and nothing was heard of it.
+-- What failed for now has a second attempt, and nothing else; but what was left to a sample may, and a connection
+-- that failed while the scanner's own network was out (control_checks in run.json). There is no third. What was not attempted says why, and nothing was heard of it.
 WITH firsts AS (
-    SELECT mx_host, address, failure, failed_for_now(stage, failure, pushed_back) AS is_for_now
+    SELECT mx_host, address, stage, failure, failed_for_now(stage, failure, pushed_back) AS is_for_now
     FROM sessions WHERE attempt = 1
 ),
 seconds AS (SELECT DISTINCT mx_host, address FROM sessions WHERE attempt = 2)
 SELECT mx_host || ' ' || address AS subject, 'failed for now, and has no second attempt' AS violation
 FROM firsts ANTI JOIN seconds USING (mx_host, address) WHERE is_for_now
 UNION ALL
-SELECT mx_host || ' ' || address, 'second attempt without a first one that failed for now or was sampled'
+SELECT mx_host || ' ' || address, 'second attempt without a first one that failed for now, or to connect, or was sampled'
 FROM seconds LEFT JOIN firsts USING (mx_host, address)
-WHERE coalesce(is_for_now OR failure = 'sampled', false) IS NOT true
+WHERE coalesce(is_for_now OR failure = 'sampled' OR (stage = 'connect' AND failure IS NOT NULL), false) IS NOT true
 UNION ALL
 SELECT mx_host || ' ' || address, 'attempt ' || attempt FROM sessions WHERE attempt NOT IN (1, 2)
 UNION ALL

@@ -4,11 +4,11 @@ import re
 
 from crawler.records import Reply
 
-# Words of Postfix, Exim, Sendmail, the large hosters, and of the lists' own boilerplate. A text is only looked
-# at in a refusal, so a word may be broad; "busy" and "try again later" are not: they are about the server.
+# Words of Postfix, Exim, Sendmail, the large hosters, and of the lists' own boilerplate. A text is only
+# looked at in a refusal, so a word may be broad; "busy" and "try again later" are not about the client.
 _SENT_AWAY = re.compile(
-    r"too (?:many|much|fast|frequent)|rate[ -]?limit|limit(?:ed|s)? (?:exceeded|reached)|exceed|throttl|concurren"
-    r"|(?:block|black|deny)[ -]?list|\b(?:dns)?[rd]?bl\b|spamhaus|spamcop|barracuda|\bblocked\b"
+    r"too (?:many|much|fast|frequent)|rate[ -]?limit|limit(?:ed|s)? (?:exceeded|reached)|exceed|throttl"
+    r"|concurren|(?:block|black|deny)[ -]?list|\b(?:dns)?[rd]?bl\b|spamhaus|spamcop|barracuda|\bblocked\b"
     r"|\blisted (?:in|on|at|by)\b|reputation|unusual (?:rate|traffic)|access denied"
     r"|(?:client host|helo command) rejected",
     re.IGNORECASE | re.ASCII,

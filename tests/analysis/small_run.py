@@ -186,6 +186,7 @@ class SmallRun:
                 quit_code=None,
                 pushed_back=None if outcome == "not_attempted" else pushed_back,
                 tlsa=None,
+                tlsa_expanded=None,
                 started_at=started_at,
                 connect_seconds=None,
                 greeting_seconds=None,

@@ -121,7 +121,10 @@ PACED_BATCH: dict[str, tuple[Fault, tuple[str, str]]] = {
     "third attempt": (lambda run: None, ("second_attempts", "attempt 3")),
     "second attempt for nothing": (
         of_host("sessions", "mx.turn.test", failure=Failure.PERMANENT_REPLY, pushed_back=False),
-        ("second_attempts", "second attempt without a first one that failed for now or was sampled"),
+        (
+            "second_attempts",
+            "second attempt without a first one that failed for now, or to connect, or was sampled",
+        ),
     ),
     "no reason": (
         of_host("sessions", "mx.capped.test", failure=None),
