@@ -49,9 +49,9 @@ dictionary: $(VENV)/.ready
 # The pins, made anew from pyproject.toml.
 requirements: $(VENV)/.ready-dev
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
-		--no-emit-trusted-host --no-header --output-file requirements.txt pyproject.toml
+		--no-emit-find-links --no-emit-trusted-host --no-header --output-file requirements.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
-		--no-emit-trusted-host --no-header --extra dev --constraint requirements.txt \
+		--no-emit-find-links --no-emit-trusted-host --no-header --extra dev --constraint requirements.txt \
 		--output-file requirements-dev.txt pyproject.toml
 
 $(VENV)/bin/python:

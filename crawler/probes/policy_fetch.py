@@ -237,6 +237,8 @@ class _HttpExchange:
             headers=[
                 (b"Host", host.encode("ascii")),
                 (b"User-Agent", f"starttls-survey/{__version__}".encode("ascii")),
+                # No coding is undone here: what a server may not send needs no limit of its own.
+                (b"Accept-Encoding", b"identity"),
                 (b"Connection", b"close"),
             ],
         )

@@ -7,45 +7,26 @@ any time; whether it was valid at a time is then a comparison.
 import hashlib
 import pathlib
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self, final
 
-from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import crypto
 
 from crawler.outcomes import PkixReason
+from crawler.protocol.certificate import is_signed_by, public_key_info
 from crawler.records import Certificate
+from crawler.verdicts import verify_codes
 from crawler.verdicts.names import PresentedNames
+from crawler.verdicts.purpose import is_for_servers, key_may_serve
 
 CHAIN_LIMIT = 20
 """Certificates of a chain that are looked at; the rest is taken for not sent. Real paths have two to five."""
 
-# OpenSSL's x509_vfy.h. A server sends its certificates with gaps, so the three words for "no issuer found"
-# (locally, at all, for the first certificate) are one reason here.
-_NO_CHECK_TIME = 0x200000
-_UNSPECIFIED = 1
-_NO_ISSUER = frozenset({2, 20, 21})
-_SELF_SIGNED_LEAF = 18
-_SELF_SIGNED_IN_CHAIN = 19
-_INVALID_PURPOSE = 26
-_LEAF_KEY_TOO_SMALL = 66
-_CA_KEY_TOO_SMALL = 67
-_SIGNATURE_TOO_WEAK = 68
-_REASONS = {
-    _SELF_SIGNED_IN_CHAIN: PkixReason.UNKNOWN_ISSUER,
-    4: PkixReason.BAD_SIGNATURE,  # unable to decrypt the signature
-    7: PkixReason.BAD_SIGNATURE,
-    32: PkixReason.NOT_A_CA,  # key usage does not include certificate signing
-    79: PkixReason.NOT_A_CA,  # basic constraints
-    _LEAF_KEY_TOO_SMALL: PkixReason.WEAK_KEY,
-    _CA_KEY_TOO_SMALL: PkixReason.WEAK_KEY,
-    _SIGNATURE_TOO_WEAK: PkixReason.WEAK_SIGNATURE,
-}
+_NO_CHECK_TIME = 0x200000  # OpenSSL's x509_vfy.h
 
+_WITHOUT_ANCHOR = (PkixReason.SELF_SIGNED, PkixReason.UNKNOWN_ISSUER, PkixReason.INCOMPLETE_CHAIN)
 _MIN_BITS = {crypto.TYPE_RSA: 2048, crypto.TYPE_DSA: 2048, crypto.TYPE_EC: 224}
 _WEAK_DIGEST = re.compile(rb"md[245]|sha-?1(?!\d)", re.IGNORECASE)
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -103,69 +84,101 @@ class Path:
 def find_path(chain: Sequence[Certificate], store: RootStore) -> Path:
     """Find the path from a chain's first certificate to the root store, with the others in any order.
 
-    Nothing is fetched. Weak keys and digests are those below 112 bits of security, OpenSSL's level 2; trust
-    anchors are exempt. The first certificate's extended key usage, if present, must allow servers.
+    Nothing is fetched. Weak keys and digests are those below 112 bits of security, OpenSSL's level 2. The
+    key usage of the first certificate, and the extended key usage of each, must allow servers where present.
+    Trust anchors are exempt from both.
     """
     if not chain:
         return Path(PkixReason.NO_CERTIFICATE, None, None, None)
-    leaf = chain[0]
-    loaded = [_load(certificate.der) for certificate in chain[:CHAIN_LIMIT]]
-    if loaded[0] is None:
+    leaf, *others = chain = chain[:CHAIN_LIMIT]
+    loaded = _load(leaf)
+    if loaded is None:
         return Path(PkixReason.UNPARSABLE, None, None, None)
-    untrusted = [certificate for certificate in loaded[1:] if certificate is not None]
-    context = crypto.X509StoreContext(store.x509_store, loaded[0], untrusted)
     try:
-        path = context.get_verified_chain()
+        path = _verified(loaded, others, store)
     except crypto.X509StoreContextError as error:
         code = error.errors[0]
-        return Path(_reason(code, leaf), code, leaf.not_before, leaf.not_after)
+        reason = _reason(code, leaf)
+        if reason is PkixReason.INCOMPLETE_CHAIN and _was_issued_by_one_of(chain, error.certificate):
+            reason = PkixReason.OTHER_PATH
+        return Path(reason, code, leaf.not_before, leaf.not_after)
     try:
-        code = _weakness(path) or (0 if _allows_server(leaf.der) else _INVALID_PURPOSE)
+        code = _weakness(path) or _unfitness(path)
         return Path(_reason(code, leaf), code, *_validity(path))
     except (crypto.Error, ValueError):  # a date or key that OpenSSL had no need to read
-        return Path(PkixReason.OTHER_PATH, _UNSPECIFIED, leaf.not_before, leaf.not_after)
+        return Path(PkixReason.OTHER_PATH, verify_codes.UNSPECIFIED, leaf.not_before, leaf.not_after)
 
 
-def _load(der: bytes) -> crypto.X509 | None:
+def _verified(leaf: crypto.X509, others: Sequence[Certificate], store: RootStore) -> Sequence[crypto.X509]:
+    """Return the path to a trust anchor. Raises crypto.X509StoreContextError for OpenSSL's first error.
+
+    OpenSSL goes no further where it meets a self-signed certificate, even one beside a cross-signed
+    certificate of the same key; so those, which lead nowhere, are taken away before a path is given up.
+    """
     try:
-        return crypto.load_certificate(crypto.FILETYPE_ASN1, der)
+        return _context(leaf, others, store).get_verified_chain()
+    except crypto.X509StoreContextError as error:
+        if error.errors[0] != verify_codes.SELF_SIGNED_IN_CHAIN:
+            raise
+        try:
+            leading = [certificate for certificate in others if not certificate.self_signed]
+            return _context(leaf, leading, store).get_verified_chain()
+        except crypto.X509StoreContextError:
+            raise error from None
+
+
+def _context(leaf: crypto.X509, others: Sequence[Certificate], store: RootStore) -> crypto.X509StoreContext:
+    untrusted = [loaded for certificate in others if (loaded := _load(certificate)) is not None]
+    return crypto.X509StoreContext(store.x509_store, leaf, untrusted)
+
+
+def _load(certificate: Certificate) -> crypto.X509 | None:
+    """Return a certificate for OpenSSL, which minds no octets behind it; the record does (RFC 5280 s4.1)."""
+    if certificate.spki_sha256 is None:
+        return None
+    try:
+        return crypto.load_certificate(crypto.FILETYPE_ASN1, certificate.der)
     except crypto.Error:
         return None
 
 
 def _reason(code: int, leaf: Certificate) -> PkixReason | None:
     """Translate OpenSSL's word. It guesses "self-signed" from names and key identifiers; the record knows."""
-    if code == 0:
-        return None
-    if code in _NO_ISSUER or code in (_SELF_SIGNED_LEAF, _SELF_SIGNED_IN_CHAIN):
-        if leaf.self_signed:
-            return PkixReason.SELF_SIGNED
-        if code != _SELF_SIGNED_IN_CHAIN:
-            return PkixReason.INCOMPLETE_CHAIN
-    return _REASONS.get(code, PkixReason.OTHER_PATH)
+    reason = verify_codes.reason_of(code)
+    if reason in _WITHOUT_ANCHOR and leaf.self_signed:
+        return PkixReason.SELF_SIGNED
+    return PkixReason.INCOMPLETE_CHAIN if reason is PkixReason.SELF_SIGNED else reason
+
+
+def _was_issued_by_one_of(chain: Sequence[Certificate], stop: crypto.X509) -> bool:
+    """Return whether a path stops though the issuer was sent.
+
+    OpenSSL has no word of its own for a certificate with an extension twice, or one that it cannot read: it
+    accepts no issuer for it.
+    """
+    der = crypto.dump_certificate(crypto.FILETYPE_ASN1, stop)
+    issuer = next((certificate.issuer for certificate in chain if certificate.der == der), None)
+    keys = [public_key_info(other.der) for other in chain if other.subject == issuer and other.der != der]
+    return any(key is not None and is_signed_by(der, key) for key in keys)
 
 
 def _weakness(path: Sequence[crypto.X509]) -> int:
     """Return what OpenSSL would say at security level 2, which its Python binding cannot set; 0 is ok."""
     below_anchor = path[:-1]
     if any(_WEAK_DIGEST.search(certificate.get_signature_algorithm()) for certificate in below_anchor):
-        return _SIGNATURE_TOO_WEAK
+        return verify_codes.SIGNATURE_TOO_WEAK
     for depth, certificate in enumerate(below_anchor):
         key = certificate.get_pubkey()
         if key.bits() < _MIN_BITS.get(key.type(), 0):
-            return _CA_KEY_TOO_SMALL if depth else _LEAF_KEY_TOO_SMALL
+            return verify_codes.CA_KEY_TOO_SMALL if depth else verify_codes.LEAF_KEY_TOO_SMALL
     return 0
 
 
-def _allows_server(der: bytes) -> bool:
-    try:
-        with warnings.catch_warnings():  # a serial number of zero is not what is asked here
-            warnings.simplefilter("ignore")
-            extensions = x509.load_der_x509_certificate(der).extensions
-        usages = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):  # one odd extension must not spoil the path
-        return True
-    return ExtendedKeyUsageOID.SERVER_AUTH in usages or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usages
+def _unfitness(path: Sequence[crypto.X509]) -> int:
+    """Return what OpenSSL would say if asked for servers, which its Python binding cannot; 0 is ok."""
+    below_anchor = [crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate) for certificate in path[:-1]]
+    is_fit = all(map(is_for_servers, below_anchor)) and all(map(key_may_serve, below_anchor[:1]))
+    return 0 if is_fit else verify_codes.INVALID_PURPOSE
 
 
 def _validity(path: Sequence[crypto.X509]) -> tuple[datetime, datetime]:
@@ -245,6 +258,10 @@ class PkixJudge:
             if renewed.reason is None:
                 return renewed
         return path
+
+    def certificates_of(self, chain: tuple[str, ...]) -> list[Certificate]:
+        """Return the certificates that the digests of a chain stand for."""
+        return [self._certificates[digest] for digest in chain]
 
     def matches_dns_id(self, leaf: str, reference: str) -> bool:
         """Return whether the certificate of this digest presents a DNS-ID that matches (RFC 9525 s6.3)."""

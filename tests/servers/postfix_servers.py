@@ -1,6 +1,6 @@
 """Postfix: one master, one listener for each case, each at an address of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.servers.mail_certificates import (
@@ -16,7 +16,7 @@ from tests.servers.mail_certificates import (
 )
 from tests.servers.server_root import ServerRoot
 
-_WEAK = "tls_medium_cipherlist=ALL:@SECLEVEL=0"
+WEAK = "tls_medium_cipherlist=ALL:@SECLEVEL=0"
 """Debian's OpenSSL signs nothing weak, and speaks nothing below TLS 1.2, at its own level."""
 
 _COUNTED = "smtpd_client_event_limit_exceptions="
@@ -46,13 +46,13 @@ LISTENERS = {
     "plain": Listener("127.25.1.1"),
     "ipv6": Listener("::1"),
     "rsa": Listener("127.25.1.2", RSA),
-    "rsa-1024": Listener("127.25.1.3", RSA_1024, (_WEAK,)),
-    "sha-1": Listener("127.25.1.4", SHA_1, (_WEAK,)),
+    "rsa-1024": Listener("127.25.1.3", RSA_1024, (WEAK,)),
+    "sha-1": Listener("127.25.1.4", SHA_1, (WEAK,)),
     "ed25519": Listener("127.25.1.5", ED25519),
     "expired": Listener("127.25.1.6", EXPIRED),
     "self-signed": Listener("127.25.1.7", SELF_SIGNED),
-    "tls-1.0": Listener("127.25.1.8", RSA, ("smtpd_tls_protocols=TLSv1", _WEAK)),
-    "tls-1.1": Listener("127.25.1.9", EC, ("smtpd_tls_protocols=TLSv1.1", _WEAK)),
+    "tls-1.0": Listener("127.25.1.8", RSA, ("smtpd_tls_protocols=TLSv1", WEAK)),
+    "tls-1.1": Listener("127.25.1.9", EC, ("smtpd_tls_protocols=TLSv1.1", WEAK)),
     "tls-1.2": Listener("127.25.1.10", EC, ("smtpd_tls_protocols=TLSv1.2",)),
     "tls-1.3": Listener("127.25.1.11", EC, ("smtpd_tls_protocols=TLSv1.3",)),
     "static-rsa": Listener("127.25.1.12", RSA, ("smtpd_tls_protocols=TLSv1.2", "tls_medium_cipherlist=kRSA")),
@@ -117,8 +117,13 @@ proxymap unix - - n - - proxymap
 """
 
 
-def start_postfix(root: ServerRoot, certificates: Mapping[str, Served]) -> None:
-    """Start Postfix with all listeners."""
+def start_postfix(
+    root: ServerRoot, certificates: Mapping[str, Served], listeners: Iterable[Listener] | None = None
+) -> None:
+    """Start Postfix with these listeners, or all there are.
+
+    A listener names its certificate by its key in the mapping.
+    """
     root.add_users({"postfix": ["postdrop"]})
     root.make_folder("var/spool/postfix")
     root.make_folder("var/lib/postfix", owner="postfix:postfix")
@@ -126,7 +131,10 @@ def start_postfix(root: ServerRoot, certificates: Mapping[str, Served]) -> None:
         root.write(f"etc/tls/{kind}.pem", served.key_pem + served.chain_pem)
     root.write("etc/postfix/dynamicmaps.cf", "")
     root.write("etc/postfix/main.cf", _MAIN)
-    root.write("etc/postfix/master.cf", _SERVICES + "".join(map(_service, LISTENERS.values())))
+    root.write(
+        "etc/postfix/master.cf",
+        _SERVICES + "".join(map(_service, LISTENERS.values() if listeners is None else listeners)),
+    )
     root.start("/usr/sbin/postfix", "start-fg")
 
 

@@ -1,15 +1,17 @@
 """Certificates that few would issue, and chains that few would send: each has its verdict."""
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.outcomes import PkixReason
+from crawler.protocol.der import elements, read_element
 from crawler.verdicts.pkix import PkixJudge, PkixVerdict, RootStore
 from crawler.verdicts.purpose import is_for_servers, key_may_serve
-from tests.oracles.chains import Chain, make_chains
-from tests.oracles.crafting import craft, der, extension, pem
+from tests.oracles.chain_world import HOST, Chain
+from tests.oracles.chains import make_chains
+from tests.oracles.crafting import SERVER_AUTH, Crafted, craft, der, dns, extension, ip, pem, sequence
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,10 @@ BAD = {
     "name constraints: not permitted": (PkixReason.OTHER_PATH, 47),
     "name constraints: excluded": (PkixReason.OTHER_PATH, 48),
     "curve spelled out": (PkixReason.OTHER_PATH, 94),
+    "alternative names twice": (PkixReason.OTHER_PATH, 20),
+    "extended key usage malformed": (PkixReason.OTHER_PATH, 20),
+    "unknown kind of name beside": (PkixReason.OTHER_PATH, 20),
+    "one of two intermediates missing": (PkixReason.INCOMPLETE_CHAIN, 20),
     "path length exceeded": (PkixReason.NOT_A_CA, 25),
     "issuer of version 1": (PkixReason.NOT_A_CA, 79),
     "key on secp192r1": (PkixReason.WEAK_KEY, 66),
@@ -104,6 +110,24 @@ def test_no_chain_raises(chains: dict[str, Chain]) -> None:
     for chain in chains.values():
         verdict = judge(chain)
         assert verdict.is_valid == (verdict.path_ok and verdict.time_ok and verdict.name_ok)
+
+
+ISSUER = craft("Issuer", ca=True, key=ed25519.Ed25519PrivateKey.generate())
+SERVER = craft(HOST, ISSUER, names=[dns(HOST), ip(b"\xc0\x00\x02\x01")], purposes=[SERVER_AUTH])
+
+
+@given(st.lists(st.tuples(st.integers(0, 2000), st.integers(1, 255)), min_size=1, max_size=3))
+def test_no_octets_whatever_raise_though_the_issuer_signed_them(changes: list[tuple[int, int]]) -> None:
+    body, algorithm, _ = elements(read_element(SERVER.der)[0].contents)
+    octets = bytearray(body.encoding)
+    for position, change in changes:
+        octets[position % len(octets)] ^= change
+    assert isinstance(ISSUER.key, ed25519.Ed25519PrivateKey)
+    signature = der(0x03, b"\0", ISSUER.key.sign(bytes(octets)))
+    odd = Crafted(sequence(bytes(octets), algorithm.encoding, signature), SERVER.name, SERVER.key, b"")
+    for sent, roots in (((odd,), (ISSUER,)), ((odd, ISSUER), (SERVER,))):
+        verdict = judge(Chain(sent, roots))
+        assert verdict.is_valid == (verdict.reason is None)
 
 
 KEY = ec.generate_private_key(ec.SECP256R1())

@@ -146,11 +146,11 @@ def test_an_issuer_whose_key_may_not_sign_certificates_may_not_issue(store: Root
     assert (verdict.reason, verdict.verify_code) == (PkixReason.NOT_A_CA, 79)
 
 
-def test_other_path_errors_keep_their_code(store: RootStore, root: Issued) -> None:
+def test_an_issuer_below_too_many_others_may_not_issue(store: RootStore, root: Issued) -> None:
     short = issue("Path Length 0", root, is_ca=True, path_length=0)
     below = issue("Below It", short, is_ca=True)
     verdict = judge(store, leaf_of(below), below, short)
-    assert (verdict.reason, verdict.verify_code) == (PkixReason.OTHER_PATH, 25)
+    assert (verdict.reason, verdict.verify_code) == (PkixReason.NOT_A_CA, 25)
 
 
 def test_weak_keys_are_told_from_weak_signatures(store: RootStore, root: Issued) -> None:
