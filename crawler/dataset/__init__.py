@@ -1,0 +1,1 @@
+"""The published form of a run: sorted, described, and where asked for redacted or under pseudonyms."""
