@@ -8,7 +8,7 @@ LIST ?= datasets/lists/dotgov.csv
 RESOLVER_PORT ?= 5335
 
 .DELETE_ON_ERROR:
-.PHONY: report test check format resolver bench-dns bench-dns-million bench-sessions dictionary requirements clean
+.PHONY: report test check format resolver bench-dns bench-dns-million bench-sessions bench-judge dictionary sample requirements clean
 
 report: $(VENV)/.ready
 	$(BIN)/starttls-survey run $(LIST) --out $(RUN) --lab
@@ -43,8 +43,20 @@ bench-sessions: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.benchmarks.sessions
 	$(BIN)/python -m tests.benchmarks.sessions_open
 
+# A million sessions with 200,000 certificates judged, in memory that does not grow (docs/benchmarks.md).
+bench-judge: $(VENV)/.ready-dev
+	$(BIN)/python -m tests.benchmarks.judge
+
 dictionary: $(VENV)/.ready
 	$(BIN)/python -m crawler.dictionary > datasets/dictionary.md
+
+# The published sample, made anew: every 83rd name of the list in the lab. tests/dataset/test_sample.py compares.
+sample: $(VENV)/.ready
+	rm -rf .build/sample datasets/sample
+	mkdir -p .build/sample
+	awk 'NR % 83 == 1' datasets/lists/dotgov.csv > .build/sample/sample.csv
+	$(BIN)/starttls-survey run .build/sample/sample.csv --out .build/sample/run --lab
+	$(BIN)/starttls-survey dataset .build/sample/run --out datasets/sample
 
 # The pins, made anew from pyproject.toml.
 requirements: $(VENV)/.ready-dev

@@ -15,7 +15,7 @@ import vl_convert
 
 from analysis.figures import FigureRow
 from analysis.literature import Anchor
-from analysis.shares import bounds_text, count_text, published_percent, share_text
+from analysis.shares import bounds_text, count_text, interval_name, published_percent, share_text
 
 WIDTH = 400
 """Width of the drawing, in its own units; on the page it is as wide as there is room."""
@@ -84,7 +84,7 @@ def column_chart(bars: Sequence[Bar], title: str, identifier: str) -> str:
 def _own_bar(row: FigureRow) -> Bar:
     assert row.estimate is not None
     bounds = bounds_text(row)
-    detail = count_text(row) + (f", bounds {bounds}" if bounds else "")
+    detail = count_text(row) + (f", {interval_name(row)} {bounds}" if bounds else "")
     has_bounds = bool(bounds)
     return Bar(
         _cut(row.stratum),

@@ -158,7 +158,8 @@ GROUP BY domain, primary_may_exist;
 
 -- What there is inside TLS, for both units that figures on it have: MX hosts that support STARTTLS (or may:
 -- null), over all addresses that completed TLS; and mail-capable domains, over the reached primary MX hosts.
--- answer: supports STARTTLS; the headline. The other columns mean something where it is true.
+-- answer: supports STARTTLS; the headline. The other columns mean something where it is true. member: the
+-- host or domain by name.
 CREATE MACRO is_ephemeral(suite) AS
     starts_with(suite, 'TLS_') OR starts_with(suite, 'ECDHE-') OR starts_with(suite, 'DHE-');
 CREATE TABLE tls_answers AS
@@ -175,11 +176,12 @@ primaries AS (
            every_one(time_ok) AS time_ok, every_one(name_mx_ok) AS name_mx_ok
     FROM P JOIN hosts USING (mx_host) WHERE reached GROUP BY domain
 )
-SELECT 1 AS place, 'MX host with TLS' AS unit, supports AS answer, true AS may_be, version, forward_secrecy,
-       post_quantum, path_ok, time_ok, name_mx_ok, NULL::BOOLEAN AS name_domain_ok, doubt
+SELECT 1 AS place, 'MX host with TLS' AS unit, mx_host AS member, supports AS answer, true AS may_be,
+       version, forward_secrecy, post_quantum, path_ok, time_ok, name_mx_ok, NULL::BOOLEAN AS name_domain_ok,
+       doubt
 FROM hosts WHERE supports IS NOT false
 UNION ALL
-SELECT 2, 'reachable mail domain, determined (of D3)', every_primary, primary_may_exist, version,
+SELECT 2, 'reachable mail domain, determined (of D3)', domain, every_primary, primary_may_exist, version,
        forward_secrecy, post_quantum, path_ok, time_ok, name_mx_ok, name_domain_ok, doubt
 FROM domain_answers LEFT JOIN primaries USING (domain) LEFT JOIN domain_verdicts USING (domain);
 
@@ -224,36 +226,42 @@ FROM classes CROSS JOIN hosts_with_tls ORDER BY place;
 -- Verdicts on TXT records (MTA-STS, TLSRPT), once for each unit that figures on them have. A failed lookup is
 -- not known, nor is one that was not made since the domain is opted out; a domain that does not exist has no
 -- record.
-CREATE VIEW record_verdicts AS
+CREATE TABLE record_verdicts AS
 WITH asked AS (
     SELECT domain, CASE WHEN mx_kind = 'opted_out' THEN 'lookup_failed' ELSE sts_record END AS sts_record,
            CASE WHEN mx_kind = 'opted_out' THEN 'lookup_failed' ELSE tlsrpt END AS tlsrpt
-    FROM domain_verdicts JOIN domains USING (domain)
+    FROM domain_verdicts JOIN D0 USING (domain)
 )
-SELECT 1 AS place, 'listed domain (D0), lookup answered' AS unit, sts_record, tlsrpt FROM asked
+SELECT 1 AS place, 'listed domain (D0), lookup answered' AS unit, domain, sts_record, tlsrpt FROM asked
 UNION ALL
-SELECT 2, 'mail-capable domain (D2), lookup answered', sts_record, tlsrpt FROM asked
+SELECT 2, 'mail-capable domain (D2), lookup answered', domain, sts_record, tlsrpt FROM asked
 WHERE domain IN (SELECT domain FROM D2);
+CREATE VIEW record_counts AS
+SELECT place, unit, sts_record, tlsrpt, count(*) AS n FROM record_verdicts GROUP BY ALL;
 CREATE MACRO is_one_of(verdict, words) AS
     CASE WHEN verdict <> 'lookup_failed' THEN list_contains(words, verdict) END;
 
+-- Whether the policy of a domain with a valid MTA-STS record was had and is valid (RFC 8461 s3.2). A sender
+-- treats every failed fetch alike (s3.3), but an answer that did not come is no answer:
+--   yes      fetched and valid
+--   no       an answer, and no valid policy in it: the policy host provably has no address, refused the
+--            connection, ended the handshake with an alert or no TLS; its certificate, status, content type,
+--            size or text is wrong
+--   unknown  no answer: address lookup failed, an address never asked (special purpose, opted out), no route,
+--            timeout, reset, closed, or this machine's own fault
+CREATE VIEW policy_answers AS
+SELECT domain, CASE WHEN sts_policy = 'valid' THEN true
+                    WHEN sts_policy NOT IN ('not_attempted', 'dns', 'tcp', 'tls', 'timeout', 'http')
+                      OR failure IN ('no_address', 'refused', 'tls_alert', 'tls_error', 'malformed_reply',
+                                     'reply_too_long') THEN false END AS valid
+FROM domain_verdicts LEFT JOIN sts_policies USING (domain)
+WHERE sts_record = 'valid';
+
 -- The server certificates that MX hosts with TLS sent: one row per pair, with the time it was first seen.
 -- Inferred only if it was seen at none of the host's addresses itself.
-CREATE VIEW leaves AS
+CREATE TABLE leaves AS
 SELECT mx_host, tls.chain[1] AS sha256, min(epoch_us(time_used)) AS seen_us, min(doubt) AS doubt
 FROM tls_addresses WHERE len(tls.chain) > 0 GROUP BY mx_host, sha256;
 CREATE VIEW leaf_totals AS
 SELECT count(*) AS total, inferred_of(true, doubt) AS inferred, bound_of(true, doubt) AS inference_bound
 FROM leaves JOIN certificates USING (sha256);
-
--- The provider of a mail-capable domain: that of most of its primary MX hosts, the first by name among
--- equals; null when no primary exchange is usable. One provider each, so that shares add up to one.
-CREATE VIEW domain_providers AS
-WITH counted AS (
-    SELECT domain, provider, count(*) AS hosts FROM P JOIN mx_hosts USING (mx_host) GROUP BY domain, provider
-),
-first_of_each AS (
-    SELECT domain, provider FROM counted
-    QUALIFY row_number() OVER (PARTITION BY domain ORDER BY hosts DESC, provider) = 1
-)
-SELECT D2.domain, provider FROM D2 LEFT JOIN first_of_each USING (domain);

@@ -15,6 +15,8 @@ import duckdb
 from analysis.whole_file import whole_file
 
 SQL_FOLDER = Path(__file__).parent
+DEFINITIONS = ("populations.sql", "domains.sql", "measures.sql")
+"""What every figure's SQL stands on, in the order in which it is run."""
 _TABLES = (
     "domains",
     "mx_hosts",
@@ -71,7 +73,8 @@ class FigureRow:
     low: float | None
     high: float | None
     interval: str
-    """What low and high are; 'nonresponse': all unknown are no, all unknown are yes."""
+    """What low and high are. 'nonresponse': all unknown are no, all unknown are yes. 'wilson', 'cluster':
+    95 %, for a claim beyond the list, were its domains, or its providers, drawn at random."""
     run: str
     list: str
 
@@ -135,7 +138,7 @@ def compute_figures(run_folder: Path) -> list[FigureRow]:
     The same run folder gives the same octets. Raises RunFolderError for an incomplete run folder.
     """
     run = read_run(run_folder)
-    with _connect(run_folder, run) as connection:
+    with open_tables(run_folder, run) as connection:
         rows = list(_figure_rows(connection, run))
     folder = run_folder / "figures"
     folder.mkdir(exist_ok=True)
@@ -150,7 +153,7 @@ def run_checks(run_folder: Path, rows: Sequence[FigureRow] | None = None) -> lis
     Without rows, the figures that are checked are computed first. Raises RunFolderError.
     """
     run = read_run(run_folder)
-    with _connect(run_folder, run) as connection:
+    with open_tables(run_folder, run) as connection:
         _load_figure_rows(connection, list(_figure_rows(connection, run)) if rows is None else rows)
         return [
             Violation(path.stem, str(subject), str(violation))
@@ -169,8 +172,11 @@ def write_csv(path: Path, rows: Iterable[FigureRow]) -> None:
 
 
 @contextmanager
-def _connect(run_folder: Path, run: dict[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database in memory that has the run's tables and populations."""
+def open_tables(run_folder: Path, run: dict[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database in memory that has the run's tables and populations.
+
+    Raises RunFolderError for tables that are missing or cannot be read, also while the block reads them.
+    """
     for table in _TABLES:
         if next((run_folder / table).glob("*.parquet"), None) is None:
             raise RunFolderError(f"{run_folder}: table {table} has no part file")
@@ -191,7 +197,7 @@ def _connect(run_folder: Path, run: dict[str, Any]) -> Iterator[duckdb.DuckDBPyC
         # The one border where DuckDB's errors become ours: a part file is read only as far as a query
         # needs it, so a broken one may show in any of them.
         try:
-            for script in ("populations.sql", "domains.sql"):
+            for script in DEFINITIONS:
                 connection.execute((SQL_FOLDER / script).read_text(encoding="utf-8"))
             yield connection
         except duckdb.Error as error:

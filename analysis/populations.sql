@@ -2,7 +2,7 @@
 -- Run it first, in one DuckDB session with the figure's own file:
 --     SET VARIABLE run_folder = 'RUN';
 -- Every exclusion below has its reason; the figure `populations` prints how many each one takes out.
--- Populations are views; what most of them stand on are tables, so that it is read once.
+-- What many figures count over is a table, made once; the rest are views.
 
 CREATE VIEW domains AS FROM read_parquet(getvariable('run_folder') || '/domains/*.parquet');
 CREATE VIEW mx_hosts AS FROM read_parquet(getvariable('run_folder') || '/mx_hosts/*.parquet');
@@ -37,6 +37,15 @@ CREATE MACRO census(yes, "no", unknown, never := 0, inferred := 0, inference_bou
     high := CASE WHEN yes + "no" > 0 THEN share(yes + unknown, yes + "no" + unknown) END,
     "interval" := 'nonresponse'
 );
+-- A share with another interval than that of non-response, where a wider claim is made than on the list: the
+-- 95 % score interval of E. B. Wilson (1927), were the units drawn one by one; or what a bootstrap gives.
+CREATE MACRO wilson_at(p, n, z2) AS struct_pack(
+    low := greatest(0, (p + z2 / (2 * n) - sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n)))) / (1 + z2 / n)),
+    high := least(1, (p + z2 / (2 * n) + sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n)))) / (1 + z2 / n))
+);
+CREATE MACRO wilson(yes, n) AS CASE WHEN n > 0 THEN wilson_at(yes::DOUBLE / n, n::DOUBLE, 3.841458820694124) END;
+CREATE MACRO with_interval("row", name, bounds) AS
+    struct_update("row", "interval" := name, low := bounds.low, high := bounds.high);
 -- doubt: the share by which inferred answers may be off, in 10^-9 (whole numbers add up alike in any order);
 -- 0 = asked itself.
 CREATE MACRO inferred_of(answer, doubt) AS count(*) FILTER (answer IS NOT NULL AND doubt > 0);
@@ -47,6 +56,11 @@ CREATE MACRO census_of(answer, may_be := true, doubt := 0) AS census(
     count(*) FILTER (answer), count(*) FILTER (NOT answer),
     count(*) FILTER (answer IS NULL AND may_be), never := count(*) FILTER (answer IS NULL AND NOT may_be),
     inferred := inferred_of(answer, doubt), inference_bound := bound_of(answer, doubt)
+);
+-- The same over rows that each stand for n units.
+CREATE MACRO census_of_each(answer, n) AS census(
+    coalesce(sum(n) FILTER (answer), 0), coalesce(sum(n) FILTER (NOT answer), 0),
+    coalesce(sum(n) FILTER (answer IS NULL), 0)
 );
 -- Three-valued "and", "or" over a column: an unknown decides nothing, and is not passed over either.
 CREATE MACRO every_one(answer) AS
@@ -74,7 +88,8 @@ WITH judged AS (
 ),
 greeted AS (SELECT DISTINCT mx_host AS asked_mx_host, address FROM sessions WHERE greeting.code = 220)
 SELECT judged.*, greeted.address IS NOT NULL AS reached, provider, family, stage, failure, pushed_back,
-       starttls_offered, starttls_reply.code AS starttls_code, tls, ehlo_keywords_tls, started_at
+       greeting_masked, starttls_overwritten, starttls_offered, starttls_reply.code AS starttls_code, tls,
+       ehlo_keywords_tls, started_at
 FROM judged
 JOIN sessions ON sessions.mx_host = asked_mx_host AND sessions.address = judged.address
              AND sessions.attempt = judged.attempt
@@ -91,7 +106,8 @@ CREATE MACRO why_not_looked_up(a, aaaa) AS
 
 -- D0, listed: every distinct domain of the list. Lines that are no domain name never became a row; they
 -- stand in rejected.csv.
-CREATE VIEW D0 AS SELECT domain, position, rank, mx_kind, mx FROM domains;
+CREATE TABLE D0 AS
+SELECT domain, position, rank, mx_kind, {status: mx.status, dnssec_status: mx.dnssec_status} AS mx FROM domains;
 
 -- D1, resolvable: the MX query was answered.
 --   out: nxdomain                the name does not exist, so it can have no mail
@@ -105,7 +121,7 @@ CREATE VIEW D1 AS FROM D0 WHERE mx.status IN ('noerror', 'nodata');
 --   out: no MX and no address    nowhere to deliver to (RFC 5321 s5.1)
 --   out: no MX, address unknown  both address lookups together found none and one of them failed
 --   in:  null MX beside others   the others are explicit MX: RFC 7505 is broken, mail still goes there
-CREATE VIEW D2 AS
+CREATE TABLE D2 AS
 SELECT D1.*, CASE mx_kind WHEN 'no_mx' THEN 'implicit MX' ELSE 'explicit MX' END AS mx_stratum
 FROM D1 LEFT JOIN mx_hosts ON D1.mx_kind = 'no_mx' AND mx_hosts.mx_host = D1.domain
 WHERE mx_kind IN ('explicit', 'null_mx_with_others')
@@ -116,7 +132,8 @@ WHERE mx_kind IN ('explicit', 'null_mx_with_others')
 --   out: unusable exchanges      no mail host has such a name; they still decide which preference is lowest
 CREATE TABLE domain_hosts AS
 WITH records AS (
-    FROM (SELECT domain, unnest(mx.records, recursive := true) FROM D2 WHERE mx_stratum = 'explicit MX')
+    FROM (SELECT domain, unnest(mx.records, recursive := true) FROM domains
+          WHERE domain IN (SELECT domain FROM D2 WHERE mx_stratum = 'explicit MX'))
     WHERE exchange <> '.'
 ),
 best AS (SELECT domain, min(preference) AS preference FROM records GROUP BY domain)
@@ -135,17 +152,27 @@ CREATE VIEW P AS SELECT domain, mx_host FROM domain_hosts WHERE is_primary;
 --   out: asked of nobody: opted out, capped, backed off, ... (the same figure, each reason by itself)
 CREATE VIEW I AS SELECT mx_host, address, family FROM endpoints WHERE reached;
 
+-- The network of an address: /24 for IPv4, /48 for IPv6, as its first 24 or 48 bits in text.
+CREATE MACRO hextets(part) AS list_filter(string_split(part, ':'), lambda hextet: hextet <> '');
+CREATE MACRO all_hextets(head, tail) AS list_concat(head, repeat(['0'], 8 - len(head) - len(tail)), tail);
+CREATE MACRO network_of(address) AS
+    CASE WHEN contains(address, ':')
+         THEN array_to_string(all_hextets(hextets(split_part(address, '::', 1)),
+                                          hextets(split_part(address, '::', 2)))[1:3], ':') || '/48'
+         ELSE array_to_string(string_split(address, '.')[1:3], '.') || '/24'
+    END;
+
 -- H, reached: MX hosts with at least one address in I.
-CREATE VIEW H AS SELECT DISTINCT mx_host FROM I;
+CREATE TABLE H AS SELECT DISTINCT mx_host FROM I;
 
 -- D3, reachable: mail-capable with at least one MX host in H, whatever its preference.
-CREATE VIEW D3 AS FROM D2 WHERE domain IN (SELECT domain FROM domain_hosts JOIN H USING (mx_host));
+CREATE TABLE D3 AS FROM D2 WHERE domain IN (SELECT domain FROM domain_hosts JOIN H USING (mx_host));
 
 -- The MX hosts that H was reached from, which bounds over hosts reach back to.
 --   out: no address              both lookups were answered, and there is none: there is no such server
 --   in:  lookup failed           there may be one
 --   in:  lookup not made         opted out, or beyond the MX hosts asked of one domain: there may be one
-CREATE VIEW mail_hosts AS
+CREATE TABLE mail_hosts AS
 SELECT mx_host, len(a.addresses) + len(aaaa.addresses) AS addresses,
        why_not_looked_up(a, aaaa) AS not_looked_up
 FROM mx_hosts

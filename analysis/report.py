@@ -13,9 +13,10 @@ from markupsafe import Markup
 
 from analysis import shares
 from analysis.charts import bar_chart, column_chart, own_bars, published_bars
-from analysis.figures import FigureRow, compute_figures, figure_sql, read_run
+from analysis.figures import DEFINITIONS, FigureRow, compute_figures, figure_sql, read_run
 from analysis.literature import LITERATURE, Anchor, read_literature
-from analysis.sections import HEADLINE, SECTIONS, Section, key_row, sentence
+from analysis.section import HEADLINE, Section, key_row, sentence
+from analysis.sections import SECTIONS
 from analysis.whole_file import whole_file
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -73,8 +74,8 @@ def headlines(rows: Sequence[FigureRow]) -> list[str]:
         bounds = shares.bounds_text(row)
         amount = "" if shares.is_index(row) else f"{shares.count_text(row)}  "
         line = (
-            f"{row.figure:<24} {shares.share_text(row):>11}  {amount}{row.stratum}, {shares.unit_text(row)}"
-            + (f"  [bounds {bounds}]" if bounds else "")
+            f"{row.figure:<26} {shares.share_text(row):>11}  {amount}{row.stratum}, {shares.unit_text(row)}"
+            + (f"  [{shares.interval_name(row)} {bounds}]" if bounds else "")
             + (f"  [{inference}]" if (inference := shares.inference_text(row)) else "")
         )
         lines.append(_for_terminal(line))
@@ -124,6 +125,7 @@ def _environment() -> Environment:
         "share": shares.share_text,
         "bounds": shares.bounds_text,
         "bounds_cell": _bounds_cell,
+        "is_interval": lambda row: row.interval != shares.NONRESPONSE,
         "inference": shares.inference_text,
         "numerator": shares.numerator_text,
         "denominator": shares.denominator_text,
@@ -159,8 +161,7 @@ def _context(run: Mapping[str, Any], rows: Sequence[FigureRow], anchors: Sequenc
         "populations": _of_figure(rows, "populations"),
         "populations_sql": figure_sql("populations"),
         "definitions_sql": {
-            name: (Path(__file__).parent / name).read_text(encoding="utf-8")
-            for name in ("populations.sql", "domains.sql")
+            name: (Path(__file__).parent / name).read_text(encoding="utf-8") for name in DEFINITIONS
         },
         "has_ranks": any(row.stratum == "1/rank" for row in rows),
     }
@@ -170,6 +171,8 @@ def _bounds_cell(row: FigureRow) -> str:
     """Return the bounds for a table; one that is exact, or leaves open only what is inferred, says so."""
     if row.estimate is None:
         return "–"
+    if row.interval != shares.NONRESPONSE:
+        return shares.bounds_text(row) or "–"
     return shares.bounds_text(row) or ("sampled" if row.inferred else "exact")
 
 
@@ -195,20 +198,16 @@ def _chapter(section: Section, rows: Sequence[FigureRow], anchors: Sequence[Anch
 def _panels(
     section: Section, by_unit: Mapping[str, list[FigureRow]], published: Sequence[Anchor]
 ) -> list[Panel]:
-    groups = list(by_unit.items())
-    if section.is_one_panel:
-        groups = [("all rows below", [row for rows in by_unit.values() for row in rows])]
     drawings = []
-    for number, (unit, rows) in enumerate(groups):
+    for number, (title, rows) in enumerate(_groups(section, by_unit)):
         bars = own_bars([row for row in rows if not shares.is_index(row)])
         identifier = f"{section.figure}-{number}"
         if rows and rows[0].stratum.startswith("hour: "):
             short = [dataclasses.replace(bar, label=bar.label[len("hour: ") :][:2]) for bar in bars]
-            drawings.append(
-                (f"{unit} (UTC)", column_chart(short, unit, identifier) if len(short) > 1 else "")
-            )
+            drawing = column_chart(short, title, identifier) if len(short) > 1 else ""
+            drawings.append((f"{title} (UTC)", drawing))
         else:
-            drawings.append((f"share of: {unit}", bar_chart(bars, f"share of: {unit}", identifier)))
+            drawings.append((title, bar_chart(bars, title, identifier)))
     title = "published figures, each with its own population and rule"
     drawings.append((title, bar_chart(published_bars(published), title, f"{section.figure}-published")))
     return [
@@ -216,6 +215,27 @@ def _panels(
         for title, drawing in drawings
         if drawing
     ]
+
+
+def _groups(section: Section, by_unit: Mapping[str, list[FigureRow]]) -> list[tuple[str, list[FigureRow]]]:
+    """Return the rows that share a chart, and what it shows."""
+    if section.is_one_panel:
+        return [("share of: all rows below", [row for rows in by_unit.values() for row in rows])]
+    if not section.is_by_answer:
+        return [(f"share of: {unit}", rows) for unit, rows in by_unit.items()]
+    return [
+        (f"{answer}, share of: {unit}", [dataclasses.replace(row, stratum=_part(row)) for row in group])
+        for unit, rows in by_unit.items()
+        for answer, group in groupby(rows, key=_answer)
+    ]
+
+
+def _answer(row: FigureRow) -> str:
+    return row.stratum.partition(": ")[0]
+
+
+def _part(row: FigureRow) -> str:
+    return row.stratum.partition(": ")[2]
 
 
 def _of_figure(rows: Sequence[FigureRow], figure: str) -> list[FigureRow]:
@@ -228,7 +248,7 @@ def _published(anchors: Sequence[Anchor], figure: str) -> list[Anchor]:
 
 def _published_text(anchor: Anchor) -> str:
     if anchor.value is None:
-        return shares.count(anchor.denominator or 0)
+        return shares.count(anchor.numerator or anchor.denominator or 0)
     return shares.published_percent(anchor.value, anchor.denominator)
 
 

@@ -7,6 +7,9 @@ from analysis.figures import FigureRow
 NARROW_SPACE = "\u202f"
 """Between digits of a thousand, and before the percent sign."""
 
+NONRESPONSE = "nonresponse"
+"""The interval of a row whose bounds are what the unknown make of it."""
+
 _TRILLIONTHS = ", in 10^-12"
 
 
@@ -56,14 +59,21 @@ def share_text(row: FigureRow) -> str:
 
 
 def bounds_text(row: FigureRow) -> str:
-    """Return the bounds of a row, with the decimals of its estimate; empty if all is known."""
-    if row.estimate is None or row.low is None or row.high is None or not row.unknown:
+    """Return the bounds of a row, with the decimals of its estimate; empty if it has or needs none."""
+    if row.estimate is None or row.low is None or row.high is None:
+        return ""
+    if row.interval == NONRESPONSE and not row.unknown:
         return ""
     digits = decimals(row.estimate, row.low, row.high, row.denominator)
     low, high = _percent(row.low, digits), _percent(row.high, digits)
     if low == high:
         return high
     return f"{low.removesuffix(NARROW_SPACE + '%')} to {high}"
+
+
+def interval_name(row: FigureRow) -> str:
+    """Return what the bounds of a row are called."""
+    return "bounds" if row.interval == NONRESPONSE else "95 % interval"
 
 
 def count_text(row: FigureRow) -> str:

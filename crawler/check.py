@@ -3,22 +3,24 @@
 import dataclasses
 import json
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
 import trio
 
-from crawler.outcomes import MxKind, Outcome
+from crawler.outcomes import DaneStatus, MxKind, Outcome
 from crawler.protocol.addresses import network_of
 from crawler.protocol.certificate import read_certificate
 from crawler.records import (
+    AddressLookup,
     Certificate,
     Domain,
     DomainVerdict,
     MxHost,
+    MxRecord,
     Session,
     SessionVerdict,
     StsPolicy,
@@ -28,9 +30,10 @@ from crawler.settings import Settings
 from crawler.stage import Observation, Row, Stage
 from crawler.stages import HOSTS, RESOLVE
 from crawler.tools import Tools, open_tools
-from crawler.verdicts.domain import PrimaryTls, judge_domain
+from crawler.verdicts.domain import SeenRoute, judge_domain
 from crawler.verdicts.pkix import PkixJudge, RootStore
-from crawler.verdicts.session import judge_session
+from crawler.verdicts.routes import Route
+from crawler.verdicts.session import Endpoint, SessionFacts, judge_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,27 +96,29 @@ class _Found:
 
 async def _observe(domains: Sequence[str], settings: Settings) -> _Found:
     found = _Found()
-    async with open_tools(settings) as tools:
+    async with open_tools(settings, outlasts_silence=False) as tools:
         listed: list[Row] = [{"domain": domain, "position": 1, "rank": None} for domain in domains]
         await _observe_rows(RESOLVE, listed, tools, found)
         names = dict.fromkeys(name for domain in found.domains.values() for name, _ in _mx_hosts(domain))
         await _observe_rows(HOSTS, [{"mx_host": name, "withheld": None} for name in names], tools, found)
         endpoints = [
-            _endpoint(host, address)
+            _endpoint(host, looked_up, address)
             for host in found.hosts.values()
-            for address in host.a.addresses + host.aaaa.addresses
+            for looked_up in (host.a, host.aaaa)
+            for address in looked_up.addresses
         ]
         await _observe_rows(PROBE, endpoints, tools, found)
     return found
 
 
-def _endpoint(host: MxHost, address: str) -> Row:
+def _endpoint(host: MxHost, looked_up: AddressLookup, address: str) -> Row:
     """Return a row as the work list of the probe stage has it."""
     return {
         "mx_host": host.mx_host,
         "address": address,
         "network": network_of(address),
         "pacing_group": host.provider,
+        "expanded": looked_up.cname_chain[-1].target if looked_up.cname_chain else None,
         "attempt": 1,
         "withheld": None,
         "not_before": None,
@@ -133,41 +138,86 @@ def _mx_hosts(domain: Domain) -> list[tuple[str, int | None]]:
     """Return the hosts to ask, each once with its best preference; None: implicit MX."""
     if domain.mx_kind is MxKind.NO_MX:
         return [(domain.domain, None)]
-    usable = [record for record in domain.mx.records if record.unusable is None]
-    best: dict[str, int | None] = {}
-    for record in usable:  # in order of preference
+    return list(_best_preferences(r for r in domain.mx.records if r.unusable is None).items())
+
+
+def _best_preferences(records: Iterable[MxRecord]) -> dict[str, int]:
+    best: dict[str, int] = {}
+    for record in records:  # in order of preference
         best.setdefault(record.exchange, record.preference)
-    return list(best.items())
+    return best
 
 
 def _judged(name: str, found: _Found, pkix: PkixJudge) -> CheckedDomain:
     domain = found.domains[name]
-    records = [record for record in domain.mx.records if record.exchange != "."]
-    lowest = min((record.preference for record in records), default=None)
-    checked = []
-    primaries = []
-    for mx_host, preference in _mx_hosts(domain):
-        sessions = sorted(found.sessions[mx_host], key=lambda session: (session.family, session.address))
-        judged = tuple((session, judge_session(session, pkix)) for session in sessions)
-        is_primary = preference == lowest
-        checked.append(CheckedHost(found.hosts[mx_host], preference, is_primary, judged))
-        for session, verdict in judged:
-            if is_primary and verdict.outcome is Outcome.TLS_OK:
-                assert session.tls is not None
-                leaf = session.tls.chain[0] if session.tls.chain else None
-                primaries.append(PrimaryTls(leaf, bool(verdict.pkix_ok)))
+    exchanges = _best_preferences(record for record in domain.mx.records if record.exchange != ".")
+    lowest = min(exchanges.values(), default=None)
+    checked = {
+        mx_host: CheckedHost(
+            found.hosts[mx_host], preference, preference == lowest, _judged_sessions(mx_host, found, pkix)
+        )
+        for mx_host, preference in _mx_hosts(domain)
+    }
+    if domain.mx_kind is MxKind.NO_MX:
+        exchanges, lowest = {name: 0}, 0
+    routes = [
+        route
+        for mx_host, preference in sorted(exchanges.items(), key=lambda item: (item[1], item[0]))
+        for route in _routes(mx_host, preference, preference == lowest, checked.get(mx_host))
+    ]
     policy = found.policies.get(name)
     sent = [
         digest
-        for host in checked
+        for host in checked.values()
         for session, _ in host.sessions
         if session.tls
         for digest in session.tls.chain
     ]
     sent += policy.tls.chain if policy is not None and policy.tls is not None else ()
-    certificates = {digest: found.certificates[digest] for digest in sent}
     return CheckedDomain(
-        domain, policy, tuple(checked), certificates, judge_domain(domain, policy, primaries, pkix)
+        domain,
+        policy,
+        tuple(checked.values()),
+        {digest: found.certificates[digest] for digest in sent},
+        judge_domain(domain, policy, routes, pkix),
+    )
+
+
+def _judged_sessions(
+    mx_host: str, found: _Found, pkix: PkixJudge
+) -> tuple[tuple[Session, SessionVerdict], ...]:
+    host = found.hosts[mx_host]
+    judged = []
+    for session in sorted(found.sessions[mx_host], key=lambda session: (session.family, session.address)):
+        endpoint = Endpoint.of(session, host.a if session.family == 4 else host.aaaa)
+        judged.append((session, judge_session(endpoint, SessionFacts.of(session), pkix)))
+    return tuple(judged)
+
+
+def _routes(mx_host: str, preference: int, is_primary: bool, host: CheckedHost | None) -> Iterator[SeenRoute]:
+    """Give the routes of one exchange; one that has no address, or is no host, has one all the same."""
+    sessions = host.sessions if host else ()
+    for session, verdict in sorted(sessions, key=lambda judged: judged[0].address):
+        chain = session.tls.chain if session.tls and verdict.outcome is Outcome.TLS_OK else ()
+        yield SeenRoute(_route(mx_host, preference, is_primary, verdict), chain[0] if chain else None)
+    if not sessions:
+        lookups = (host.host.a, host.host.aaaa) if host else ()
+        may_have_address = any(lookup.status.have_records is not False for lookup in lookups)
+        nowhere = _route(mx_host, preference, is_primary, None)
+        yield SeenRoute(replace(nowhere, may_have_address=may_have_address), None)
+
+
+def _route(mx_host: str, preference: int, is_primary: bool, verdict: SessionVerdict | None) -> Route:
+    return Route(
+        mx_host=mx_host,
+        address=verdict.address if verdict else None,
+        preference=preference,
+        is_primary=is_primary,
+        outcome=verdict.outcome if verdict else Outcome.NOT_ATTEMPTED,
+        pkix_ok=verdict.pkix_ok if verdict else None,
+        reason=verdict.reason if verdict else None,
+        dane=verdict.dane if verdict else DaneStatus.UNKNOWN,
+        dane_reason=verdict.dane_reason if verdict else None,
     )
 
 

@@ -3,9 +3,11 @@
 import contextlib
 import dataclasses
 import errno
+import json
 import os
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,12 +15,17 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from analysis.compare import compare_runs
+from analysis.compare_page import render_comparison, summary
+from analysis.compare_result import ComparisonError
 from analysis.figures import RunFolderError as AnalysisError
 from analysis.figures import compute_figures, run_checks
 from analysis.report import headlines, render_report
 from crawler.check import check as check_domains
 from crawler.check import to_json
 from crawler.control_watch import ControlWatch
+from crawler.dataset.pseudonyms import KeyFileError, read_key
+from crawler.dataset.publishing import DatasetError, Options, check_publishable, publish
 from crawler.doctor.examination import diagnose
 from crawler.doctor.rendering import render
 from crawler.doctor.subject import BOGUS_NAME, SECURE_NAME, ReferenceNames, State
@@ -29,9 +36,12 @@ from crawler.explain import explain
 from crawler.lab.comparison import TruthError
 from crawler.lab.launch import LabError
 from crawler.lab_commands import LAB_SETTINGS, Profile, lab_app, lab_identity, open_lab, provided
+from crawler.mending import check_finished
 from crawler.opt_out import OptOut
 from crawler.progress import LiveProgress
 from crawler.settings import Settings, SettingsError, load_settings, system_resolver
+from crawler.status import read_status, status_lines
+from crawler.status import to_json as status_json
 from crawler.storage import RunFolder, RunFolderError
 from crawler.survey import STAGES, adopt_root_store, finish, observe, prepare, record_start
 from crawler.terminal import RunPath, complain, console, say
@@ -42,10 +52,15 @@ USAGE, STOPPED = 2, 3
 
 _INTERRUPTED = 130
 """What typer makes of Ctrl-C."""
+_DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]
+"""ISO 8601, as --at takes it."""
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _INPUT_ERRORS = (
     AnalysisError,
+    ComparisonError,
+    DatasetError,
     DomainListError,
+    KeyFileError,
     LabError,
     RejectedNameError,
     RootStoreError,
@@ -179,7 +194,7 @@ def _survey(folder: RunFolder, settings: Settings, until: Until, interruption: I
         ):
             observe(folder, settings, engine, wanted, watch)
         if until not in names:
-            finish(folder, progress, interruption)
+            finish(folder, progress, interruption, workers=workers)
 
 
 @app.command()
@@ -188,19 +203,43 @@ def judge(
     root_store: Annotated[
         Path | None, typer.Option(help="Other trust anchors, PEM; kept in the run.")
     ] = None,
+    date: Annotated[
+        datetime | None,
+        typer.Option(
+            "--at", formats=_DATES, help="Judge validity at this time, UTC, not when it was observed."
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes; 0: one per core.")] = 0,
 ) -> None:
     """Judge a run again, without the network."""
+    at = date.replace(tzinfo=UTC) if date else None
     folder = RunFolder(run_path)
     with folder.lock(), interruptible() as interruption, LiveProgress(console) as progress:
         if root_store is not None:
             adopt_root_store(folder, str(root_store))
-        finish(folder, progress, interruption)
+        finish(folder, progress, interruption, at=at, workers=workers or os.cpu_count() or 1)
     say(f"judged; figures and report are made again by: starttls-survey report {run_path}")
+
+
+@app.command()
+def status(
+    run_path: RunPath,
+    as_json: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
+) -> None:
+    """Tell how a run stands: what is done, running and left, and how fast; also beside a run at work."""
+    found = read_status(RunFolder(run_path))
+    if as_json:
+        sys.stdout.write(json.dumps(status_json(found)) + "\n")
+        return
+    for line in status_lines(found):
+        say(line)
 
 
 @app.command()
 def report(run_path: RunPath) -> None:
     """Compute the figures of a finished run and write its report."""
+    folder = RunFolder(run_path)
+    check_finished(folder, folder.read_manifest())
     rows = compute_figures(run_path)
     path = render_report(run_path, rows)
     violations = run_checks(run_path, rows)
@@ -211,6 +250,49 @@ def report(run_path: RunPath) -> None:
     say(f"report: {path}")
     if violations:
         raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="OLD NEW [MORE...]", help="Run folders, oldest first.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for compare.html and its tables.")],
+) -> None:
+    """Tell what changed between finished runs, and what only looks like it."""
+    comparison = compare_runs(runs)
+    path = render_comparison(comparison, out)
+    for line in summary(comparison):
+        say(line)
+    for violation in comparison.violations:
+        complain(f"check failed: {violation}")
+    say(f"comparison: {path}")
+    if comparison.violations:
+        raise typer.Exit(1)
+
+
+@app.command()
+def dataset(
+    run_path: RunPath,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the dataset; there must be nothing yet.")],
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Take out what should not be public, such as people's names.")
+    ] = False,
+    key_file: Annotated[
+        Path | None,
+        typer.Option("--hash-domains", metavar="KEYFILE", help="Put keyed pseudonyms in the place of names."),
+    ] = None,
+) -> None:
+    """Make the published form of a finished run: sorted Parquet, described, with figures and checksums."""
+    folder = RunFolder(run_path)
+    key = None if key_file is None else read_key(key_file)
+    check_finished(folder, check_publishable(folder, out))
+    with folder.lock():
+        compute_figures(run_path)
+        published = publish(folder, out, Options(redact=redact, key=key))
+    say(f"{out}: {published.octets_per_domain:.0f} octets a domain without certificates")
+    for rule, count in published.redactions.items():
+        say(f"redacted {rule}: {count:,}")
 
 
 @app.command()

@@ -103,6 +103,7 @@ class ControlWatch:
             problem = self.problem
             if problem is not None and problem != told:
                 again = f"asking again every {self._waiting_seconds:g} s, Ctrl-C stops"
+                self.record()
                 self._notices.note(f"this network cannot survey: {problem} ({again})", paused=True)
                 told = problem
         if told is not None:

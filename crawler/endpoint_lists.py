@@ -61,8 +61,8 @@ _WRITE_LEFT_OUT = "SELECT * EXCLUDE (is_left_out) FROM placed WHERE is_left_out"
 # What a list may hold, and what it holds once the caps are applied.
 _CANDIDATES = """
     CREATE TABLE candidates (
-        mx_host VARCHAR, address VARCHAR, provider VARCHAR, expanded VARCHAR, network VARCHAR, pacing_group VARCHAR,
-        attempt BIGINT, withheld VARCHAR, not_before TIMESTAMPTZ
+        mx_host VARCHAR, address VARCHAR, provider VARCHAR, expanded VARCHAR, network VARCHAR,
+        pacing_group VARCHAR, attempt BIGINT, withheld VARCHAR, not_before TIMESTAMPTZ
     )
 """
 _LISTED = "CREATE TABLE listed AS FROM candidates"

@@ -6,8 +6,23 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from crawler.check import CheckedDomain, CheckedHost
-from crawler.outcomes import LookupStatus, MxKind, Outcome
-from crawler.records import Certificate, DomainVerdict, Session, SessionVerdict, TlsaLookup
+from crawler.outcomes import (
+    DaneDomain,
+    DaneStatus,
+    LookupStatus,
+    MxKind,
+    Outcome,
+    ResultType,
+    SenderAction,
+)
+from crawler.records import (
+    Certificate,
+    DomainVerdict,
+    JudgedRoute,
+    Session,
+    SessionVerdict,
+    TlsaLookup,
+)
 
 
 def explain(checked: CheckedDomain) -> Tree:
@@ -21,10 +36,13 @@ def explain(checked: CheckedDomain) -> Tree:
         if record.unusable is not None:
             tree.add(f"{record.preference} {escape(record.exchange)}: unusable, {record.unusable.meaning}")
     for host in checked.hosts:
-        _explain_host(tree, host, checked.certificates)
+        _explain_host(tree, host, checked)
+    tree.add(f"DANE: {_sentence(verdict.dane)}").add(_action("DANE", verdict.dane_action, "RFC 7672 s2.2"))
     tree.add(f"MTA-STS record: {verdict.sts_record.meaning}")
     if checked.policy is not None:
-        tree.add(_policy_line(verdict))
+        _explain_policy(tree, verdict)
+    tree.add(_action("MTA-STS", verdict.sts_action, "RFC 8461 s5"))
+    tree.add(f"authenticated: {verdict.authenticated_by.meaning}")
     tree.add(f"TLSRPT: {verdict.tlsrpt.meaning}" + _listed(verdict.tlsrpt_ruas))
     return tree
 
@@ -51,7 +69,7 @@ def _summary(checked: CheckedDomain) -> str:
     )
 
 
-def _explain_host(tree: Tree, host: CheckedHost, certificates: dict[str, Certificate]) -> None:
+def _explain_host(tree: Tree, host: CheckedHost, checked: CheckedDomain) -> None:
     record = host.host
     preference = "implicit MX" if host.preference is None else f"{host.preference}"
     primary = ", primary" if host.is_primary else ""
@@ -63,13 +81,17 @@ def _explain_host(tree: Tree, host: CheckedHost, certificates: dict[str, Certifi
         branch.add(f"not contacted: {LookupStatus.OPTED_OUT.meaning}")
     elif not host.sessions:
         branch.add(f"no address: A {record.a.status}, AAAA {record.aaaa.status}")
+    routes = {route.address: route for route in checked.verdict.routes if route.mx_host == record.mx_host}
     for session, verdict in host.sessions:
-        _explain_session(branch, session, verdict, certificates)
+        leaf = _explain_session(branch, session, verdict, checked.certificates)
+        leaf.add(_dane_line(verdict, routes[session.address]))
+        if routes[session.address].sts_covered is not None:
+            leaf.add(_sts_line(routes[session.address]))
 
 
 def _explain_session(
     branch: Tree, session: Session, verdict: SessionVerdict, certificates: dict[str, Certificate]
-) -> None:
+) -> Tree:
     colour = "green" if verdict.outcome is Outcome.TLS_OK else "red"
     leaf = branch.add(f"{session.address}: [{colour}]{verdict.outcome.meaning}[/{colour}]")
     if session.failure is not None:
@@ -82,7 +104,10 @@ def _explain_session(
         leaf.add(f"{tls.version}, {tls.cipher_suite}, group {tls.group or 'none'}")
         leaf.add(_certificate_line(session, verdict, certificates))
     if session.tlsa is not None:
-        leaf.add(_tlsa_line(session.tlsa))
+        leaf.add(_tlsa_line("TLSA", session.tlsa))
+    if session.tlsa_expanded is not None:
+        leaf.add(_tlsa_line("TLSA of what it is an alias of", session.tlsa_expanded))
+    return leaf
 
 
 def _certificate_line(session: Session, verdict: SessionVerdict, certificates: dict[str, Certificate]) -> str:
@@ -96,10 +121,97 @@ def _certificate_line(session: Session, verdict: SessionVerdict, certificates: d
     return f"certificate: [red]not valid[/red], {verdict.reason.meaning}{names}"
 
 
-def _tlsa_line(tlsa: TlsaLookup) -> str:
+def _tlsa_line(name: str, tlsa: TlsaLookup) -> str:
     count = len(tlsa.records)
     records = f"{count} record{'s' if count != 1 else ''}" if count else tlsa.status.meaning
-    return f"TLSA: {records} ({tlsa.dnssec_status})"
+    return f"{name}: {records} ({tlsa.dnssec_status})"
+
+
+_MEANS_OF_DANE = {
+    DaneStatus.MATCHED: "deliver here",
+    DaneStatus.UNUSABLE: "deliver here, where TLS is had, whatever the certificate (s2.2)",
+    DaneStatus.ABSENT: "deliver here, with TLS if there is any",
+    DaneStatus.NOT_APPLICABLE: "deliver here, with TLS if there is any",
+    DaneStatus.MISMATCHED: "not deliver here",
+    DaneStatus.NO_TLS: "not deliver here",
+    DaneStatus.LOOKUP_FAILED: "not deliver here (s2.1.2)",
+}
+"""What a sender that does DANE would do at one address; of the others it is not known."""
+
+
+def _dane_line(verdict: SessionVerdict, route: JudgedRoute) -> str:
+    """Say what DANE comes to at one address, for this domain."""
+    line = f"DANE (RFC 7672): {_coloured(route.dane.meaning, _IS_DANE_GOOD.get(route.dane))}"
+    if route.dane_reason is not None:
+        line += f", {route.dane_reason.meaning}"
+    if verdict.dane_base_domain is not None and verdict.dane_base_domain != verdict.mx_host:
+        line += f"; records of {escape(verdict.dane_base_domain)} (s2.2.3)"
+    problems = [record.problem.meaning for record in verdict.tlsa_records if record.problem]
+    line += "".join(f"; a record cannot be used: {problem}" for problem in dict.fromkeys(problems))
+    if route.dane in _MEANS_OF_DANE:
+        line += f"; a sender that does DANE would {_MEANS_OF_DANE[route.dane]}"
+    return line + _reported(route.dane_result)
+
+
+_IS_DANE_GOOD = {
+    DaneStatus.MATCHED: True,
+    DaneStatus.MISMATCHED: False,
+    DaneStatus.NO_TLS: False,
+    DaneStatus.LOOKUP_FAILED: False,
+}
+
+
+def _sts_line(route: JudgedRoute) -> str:
+    """Say what an MTA-STS policy comes to at one address."""
+    line = f"MTA-STS (RFC 8461 s4): the policy {'names' if route.sts_covered else 'does not name'} this host"
+    if route.meets_sts is not None:
+        would = "deliver" if route.meets_sts else "not deliver"
+        line += f"; a sender that enforces it would {_coloured(f'{would} here', route.meets_sts)}"
+    return line + _reported(route.sts_result)
+
+
+def _reported(result: ResultType | None) -> str:
+    return f" ({result}, RFC 8460 s4.3)" if result else ""
+
+
+def _coloured(text: str, is_good: bool | None) -> str:
+    if is_good is None:
+        return text
+    colour = "green" if is_good else "red"
+    return f"[{colour}]{text}[/{colour}]"
+
+
+_IS_GOOD_ACTION = {SenderAction.DELIVER: True, SenderAction.REFUSE: False, SenderAction.FALL_BACK: False}
+
+
+def _action(policy: str, action: SenderAction, section: str) -> str:
+    """Say what a sender would do with mail for the domain."""
+    would = _coloured(action.meaning, _IS_GOOD_ACTION.get(action))
+    return f"a sender that does {policy}: {would} ({section})"
+
+
+def _sentence(dane: DaneDomain) -> str:
+    is_good = {DaneDomain.FULL: True, DaneDomain.BROKEN: False}.get(dane)
+    return _coloured(dane.meaning, is_good)
+
+
+def _explain_policy(tree: Tree, verdict: DomainVerdict) -> None:
+    branch = tree.add(_policy_line(verdict) + _reported(verdict.sts_policy_result))
+    if verdict.sts_step is not None:
+        branch.add(f"step {verdict.sts_step} of 6 is reached: {_STEPS[verdict.sts_step]}")
+    if verdict.sts_uncovered:
+        branch.add(f"does not name{_listed(verdict.sts_uncovered)}")
+
+
+_STEPS = (
+    "there is a record, but not one valid record",
+    "there is one valid record",
+    "the policy host's TLS and certificate are valid",
+    "the policy text was had",
+    "the policy is valid",
+    "the policy names every MX host",
+    "every MX host that answered meets the policy",
+)
 
 
 def _policy_line(verdict: DomainVerdict) -> str:

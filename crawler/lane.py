@@ -1,7 +1,8 @@
 """A lane: the shards that one worker process is given, run in one trio loop, overlapping.
 
 A lane takes up the next shard as soon as it has room for a row, so a shard's slow tail never idles it.
-A shard's part files are written when its last row is done.
+A shard's part files are written when its last row is done; what is done of it until then is saved now and
+then, and when the lane is stopped.
 """
 
 import contextlib
@@ -9,16 +10,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import trio
 
-from crawler.protocol.certificate import read_certificate
-from crawler.records import Certificate
-from crawler.schema import to_table
+from crawler.open_shard import OpenShard
 from crawler.settings import Settings
-from crawler.stage import Observation, Row, Stage, certificate_parts, read_work
-from crawler.storage import RunFolder, write_parquet
+from crawler.stage import Observation, Row, Stage
+from crawler.storage import RunFolder
 
 REPORT_SECONDS = 0.25
 """How often a lane reports what it has done, and looks whether it should stop or pause."""
@@ -35,12 +34,23 @@ class Lane:
     shards: tuple[int, ...]
 
 
+class Report(NamedTuple):
+    """What a lane has done since its last report."""
+
+    lane: int
+    """Its first shard."""
+    done: int
+    failures: dict[str, int]
+    problem: str | None
+    """What it waits for, in one line; None: nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channels:
     """What joins the coordinator and its worker processes; of `multiprocessing`, or of threads."""
 
     reports: Any
-    """A queue for (rows done, failures by word)."""
+    """A queue for each lane's `Report`."""
     stop: Any
     """An event: set when the coordinator wants the lanes to end without finishing."""
     pause: Any
@@ -63,50 +73,58 @@ def run_lane(lane: Lane) -> None:
 
 async def _work(lane: Lane, channels: Channels) -> None:
     async with lane.stage.open_tools(lane.settings) as tools:
-        shared = _Shared(lane.stage, tools, _rows(lane))
+        shared = _Shared(lane, tools)
         async with _reporting(lane, channels, shared), trio.open_nursery() as nursery:
             for _ in range(getattr(lane.settings, lane.stage.in_flight)):
                 first = next(shared.rows, None)
                 if first is None:
                     break
                 nursery.start_soon(_observe_rows, shared, first)
+        for shard in shared.open_shards:  # none, unless the lane was stopped
+            shard.save()
 
 
-@dataclass(frozen=True, slots=True)
 class _Shared:
     """What the tasks of a lane share."""
 
-    stage: Stage
-    tools: Any
-    rows: Iterator[tuple[Row, "_ShardInProgress"]]
-    tally: "_Tally" = field(default_factory=lambda: _Tally())
-    writing: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
-    """One shard is written at a time: each takes as much memory again as its records."""
+    def __init__(self, lane: Lane, tools: Any) -> None:
+        self.stage = lane.stage
+        self.tools = tools
+        self.tally = _Tally()
+        self.open_shards: set[OpenShard] = set()
+        """Those whose part files are not written yet."""
+        self.rows = self._rows(lane)
+        self.writing = trio.CapacityLimiter(1)
+        """One shard is written at a time: each takes as much memory again as its records."""
+
+    def _rows(self, lane: Lane) -> Iterator[tuple[Row, OpenShard]]:
+        """Give the rows of all shards, one shard read when the rows before have been taken up."""
+        run = RunFolder(lane.folder)
+        for number in lane.shards:
+            shard = OpenShard(run, lane.stage, number)
+            if shard.is_complete:  # the run was killed before its part files were written
+                shard.write()
+                continue
+            self.open_shards.add(shard)
+            for row in shard.rows:
+                yield row, shard
 
 
-def _rows(lane: Lane) -> Iterator[tuple[Row, "_ShardInProgress"]]:
-    """Give the rows of all shards, one shard read when the rows before have been taken up."""
-    run = RunFolder(lane.folder)
-    for shard in lane.shards:
-        rows = read_work(run, lane.stage.name, shard)
-        in_progress = _ShardInProgress(lane, shard, len(rows))
-        for row in rows:
-            yield row, in_progress
-
-
-async def _observe_rows(shared: _Shared, first: tuple[Row, "_ShardInProgress"]) -> None:
+async def _observe_rows(shared: _Shared, first: tuple[Row, OpenShard]) -> None:
     """Observe one row after another, next to others that take theirs from the same source.
 
     A task for each row would cost as much as half a lookup.
     """
     observe, tools, tally = shared.stage.observe, shared.tools, shared.tally
-    taken: tuple[Row, _ShardInProgress] | None = first
+    taken: tuple[Row, OpenShard] | None = first
     while taken is not None:
         row, shard = taken
         observation = await observe(row, tools)
         tally.count(observation)
-        if shard.add(observation):
+        shard.add(observation)
+        if shard.is_complete:
             await trio.to_thread.run_sync(shard.write, limiter=shared.writing)
+            shared.open_shards.remove(shard)
         taken = next(shared.rows, None)
 
 
@@ -122,59 +140,39 @@ class _Tally:
         if observation.failure is not None:
             self.failures[observation.failure] += 1
 
-    def take(self) -> tuple[int, dict[str, int]]:
-        taken = (self.done, dict(self.failures))
+    def report(self, lane: Lane, problem: str | None) -> Report:
+        report = Report(lane.shards[0], self.done, dict(self.failures), problem)
         self.done = 0
         self.failures.clear()
-        return taken
+        return report
 
 
 @contextlib.asynccontextmanager
 async def _reporting(lane: Lane, channels: Channels, shared: _Shared) -> AsyncIterator[None]:
-    """Report the tally now and then; pause, and cancel the block, when the coordinator says so."""
+    """Report the tally and save what is done, now and then; pause and cancel when the coordinator says so."""
 
     async def report(scope: trio.CancelScope) -> None:
         while True:
             await trio.sleep(REPORT_SECONDS)
-            channels.reports.put(shared.tally.take())
+            # Only tools that hold a resolver can tell what it is that they wait for.
+            channels.reports.put(shared.tally.report(lane, getattr(shared.tools, "problem", None)))
             if lane.stage.is_paced:
                 pacer = shared.tools.pacer
                 pacer.pause() if channels.pause.is_set() else pacer.go_on()
             if channels.stop.is_set():
                 scope.cancel()
 
+    async def save() -> None:
+        while True:
+            await trio.sleep(lane.settings.save_seconds)
+            for shard in list(shared.open_shards):
+                if not shard.is_complete:
+                    await trio.to_thread.run_sync(shard.save, limiter=shared.writing)
+
     with trio.CancelScope() as work_scope:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(report, work_scope)
+            nursery.start_soon(save)
             yield
             nursery.cancel_scope.cancel()
-    channels.reports.put(shared.tally.take())
-
-
-class _ShardInProgress:
-    """Collects the records of a shard, and writes them when the last row is done."""
-
-    def __init__(self, lane: Lane, shard: int, rows: int) -> None:
-        self._lane = lane
-        self._shard = shard
-        self._missing = rows
-        self._records: dict[str, list[Any]] = {table: [] for table in lane.stage.tables}
-        self._certificates: dict[bytes, None] = {}
-
-    def add(self, observation: Observation) -> bool:
-        """Take what one row gave; return whether it was the last."""
-        for table, records in observation.records.items():
-            self._records[table].extend(records)
-        if observation.certificates:
-            self._certificates.update(dict.fromkeys(observation.certificates))
-        self._missing -= 1
-        return self._missing == 0
-
-    def write(self) -> None:
-        """Write the part files of the shard."""
-        run = RunFolder(self._lane.folder)
-        if self._certificates:
-            path = certificate_parts(run) / f"{self._lane.stage.name}-{self._shard:06}.parquet"
-            write_parquet(path, to_table(Certificate, [*map(read_certificate, self._certificates)]))
-        for table in self._lane.stage.tables:
-            run.write_part(table, self._shard, self._records[table])
+    channels.reports.put(shared.tally.report(lane, None))

@@ -68,6 +68,16 @@ class _Provider(_Place):
         return not self.pauses and _Place.is_idle(self, now)
 
 
+async def _take(lock: trio.Lock | trio.Semaphore) -> None:
+    """Acquire a lock; the caller releases it."""
+    # trio's own gives way to every other task even where nobody has the lock: three of them took 13 us more
+    # of a session, of pacing's 22.
+    try:
+        lock.acquire_nowait()
+    except trio.WouldBlock:
+        await lock.acquire()
+
+
 class Pacer:
     """Gives turns to the sessions of one worker process."""
 
@@ -100,39 +110,46 @@ class Pacer:
         place = self._address(address)
         place.users += 1
         try:
-            async with place.room:
+            await _take(place.room)
+            try:
                 if place.free_at > trio.current_time():
                     await trio.sleep_until(place.free_at)
-                async with self._begun(network, provider) as turn:
+                turn = await self._begin(network, provider)
+                if turn.is_refused:
                     yield turn
-                if not turn.is_refused:
-                    place.free_at = trio.current_time() + self._settings.address_gap_seconds
+                    return
+                try:
+                    begun_at = trio.current_time()
+                    yield turn
+                    self._learn(provider, turn, begun_at)
+                finally:
+                    self._entrance.leave()
+                place.free_at = trio.current_time() + self._settings.address_gap_seconds
+            finally:
+                place.room.release()
         finally:
             place.users -= 1
 
-    @contextlib.asynccontextmanager
-    async def _begun(self, network_key: str, provider_key: str) -> AsyncIterator[Turn]:
-        """Wait for network, provider and whole; hold a place among the sessions in flight for the block."""
+    async def _begin(self, network_key: str, provider_key: str) -> Turn:
+        """Wait for network, provider and whole, and take a place among the sessions in flight."""
         # A place is locked as soon as it is looked up: an idle one may be forgotten at any checkpoint.
-        network = self._networks.setdefault(network_key, _Place())
-        async with network.lock:
-            await network.wait()
-            provider = self._providers.setdefault(provider_key, _Provider())
-            async with provider.lock:
-                await provider.wait()
-                is_refused = provider.pauses > self._settings.back_offs
-                if not is_refused:
-                    await self._join(network, provider)
-        if is_refused:
-            yield Turn(is_refused=True)
-            return
+        network = self._networks.get(network_key) or self._networks.setdefault(network_key, _Place())
+        await _take(network.lock)
         try:
-            begun_at = trio.current_time()
-            turn = Turn()
-            yield turn
-            self._learn(provider_key, turn, begun_at)
+            await network.wait()
+            provider = self._provider(provider_key)
+            await _take(provider.lock)
+            try:
+                await provider.wait()
+                if provider.pauses > self._settings.back_offs:
+                    await trio.lowlevel.checkpoint()  # nothing else may give way in a series of refusals
+                    return Turn(is_refused=True)
+                await self._join(network, provider)
+            finally:
+                provider.lock.release()
         finally:
-            self._entrance.leave()
+            network.lock.release()
+        return Turn()
 
     async def _join(self, network: _Place, provider: _Provider) -> None:
         """Take a place among the sessions in flight, and the whole's turn; all gaps begin now."""
@@ -146,7 +163,7 @@ class Pacer:
 
         What was under way when the pause began says nothing new, neither good nor bad.
         """
-        provider = self._providers.setdefault(provider_key, _Provider())
+        provider = self._provider(provider_key)
         if begun_at <= provider.paused_at:
             return
         if not turn.was_pushed_back:
@@ -156,6 +173,9 @@ class Pacer:
         if provider.pauses < self._settings.back_offs:
             provider.free_at = now + self._settings.back_off_seconds * 2**provider.pauses
         provider.pauses += 1
+
+    def _provider(self, key: str) -> _Provider:
+        return self._providers.get(key) or self._providers.setdefault(key, _Provider())
 
     def _address(self, address: str) -> _Address:
         place = self._addresses.get(address)

@@ -13,7 +13,11 @@ from typing import Annotated
 
 from crawler.outcomes import (
     AlertSide,
+    AuthenticatedBy,
     Basis,
+    DaneDomain,
+    DaneReason,
+    DaneStatus,
     DnssecStatus,
     Failure,
     FetchStage,
@@ -21,11 +25,14 @@ from crawler.outcomes import (
     MxKind,
     Outcome,
     PkixReason,
+    ResultType,
+    SenderAction,
     SessionStage,
     StsMode,
     StsPolicySyntax,
     StsPolicyVerdict,
     StsRecordVerdict,
+    TlsaProblem,
     TlsrptVerdict,
     UnusableExchange,
 )
@@ -247,6 +254,10 @@ class Session:
     tlsa: Annotated[
         TlsaLookup | None, "TLSA at _<port>._tcp.<MX host>, taken just before; null: not looked up"
     ]
+    tlsa_expanded: Annotated[
+        TlsaLookup | None,
+        "TLSA at _<port>._tcp.<end of the MX host's CNAME chain>; null: no alias, or not looked up",
+    ]
     started_at: Annotated[datetime, "start of the session"]
     connect_seconds: Annotated[float | None, "TCP connection; null: none"]
     greeting_seconds: Annotated[float | None, "from the connection to the whole greeting; null: none"]
@@ -280,6 +291,53 @@ class Certificate:
     spki_sha256: Annotated[str | None, "SHA-256 of the subject public key info"]
 
 
+# --- parts of verdicts ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedTlsaRecord:
+    """One TLSA record of the base domain, tried on the chain that the server sent."""
+
+    usage: Annotated[int, "certificate usage"]
+    selector: Annotated[int, "selector"]
+    matching_type: Annotated[int, "matching type"]
+    problem: Annotated[TlsaProblem | None, "why it cannot be used; null: it can"]
+    is_passed_over: Annotated[bool, "a stronger digest beside it is preferred (RFC 7671 s9)"]
+    is_matched: Annotated[bool, "it authenticates the server"]
+    reason: Annotated[DaneReason | None, "why it does not; null: it does, or it was not tried"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedRoute:
+    """One MX host of a domain at one address, and what a sender would find there."""
+
+    mx_host: Annotated[str, "exchange, or the domain itself (implicit MX)"]
+    address: Annotated[str | None, "address; null: the host has none, or can be no mail host"]
+    preference: Annotated[int, "its best preference value; 0 for implicit MX"]
+    is_primary: Annotated[bool, "it has the lowest preference of the domain"]
+    outcome: Annotated[Outcome, "as in its session verdict; not_attempted without an address"]
+    pkix_ok: Annotated[bool | None, "as in its session verdict"]
+    dane: Annotated[
+        DaneStatus,
+        "as in its session verdict; but matched where only the name was wrong, the MX records are secure and "
+        "the certificate names the domain, or what it is an alias of (RFC 7672 s3.2.2); unknown without an "
+        "address",
+    ]
+    dane_reason: Annotated[DaneReason | None, "why the server is not authenticated; null unless mismatched"]
+    sts_covered: Annotated[bool | None, "the MTA-STS policy names the host; null without a valid policy"]
+    meets_sts: Annotated[
+        bool | None,
+        "covered, and pkix_ok; null: not known, or no valid policy of mode enforce or testing",
+    ]
+    dane_result: Annotated[
+        ResultType | None, "the word of RFC 8460 for why it fails DANE; null: it does not, or not known"
+    ]
+    sts_result: Annotated[
+        ResultType | None,
+        "the word of RFC 8460 for why it fails the policy; null: it does not, not known, or no such policy",
+    ]
+
+
 # --- tables: verdicts ----------------------------------------------------------------------------------
 
 
@@ -302,7 +360,9 @@ class SessionVerdict:
     ]
     rule_version: Annotated[int, "version of the rules"]
     root_store_sha256: Annotated[str, "digest of the root store file"]
-    time_used: Annotated[datetime, "the time at which validity was judged: the session's start"]
+    time_used: Annotated[
+        datetime, "the time at which validity was judged: the session's start, or the date asked for"
+    ]
     outcome: Annotated[Outcome, "what the session says about STARTTLS"]
     path_ok: Annotated[bool | None, "a path from the certificates sent to the root store, dates apart"]
     time_ok: Annotated[
@@ -318,6 +378,15 @@ class SessionVerdict:
     verify_code: Annotated[int | None, "OpenSSL's verify result for the path, dates apart; 0 is ok"]
     tlsa_present: Annotated[bool | None, "TLSA records exist; null: not known"]
     tlsa_dnssec_status: Annotated[DnssecStatus | None, "security of the TLSA answer; null: not looked up"]
+    dane: Annotated[DaneStatus, "what DANE comes to, with no name but the MX host's"]
+    dane_base_domain: Annotated[
+        str | None, "the name whose TLSA records count: the MX host, or what it is an alias of; null: none do"
+    ]
+    dane_reason: Annotated[DaneReason | None, "why dane is mismatched; null unless it is"]
+    dane_usage: Annotated[int | None, "certificate usage that matched, 2 or 3; null: none"]
+    tlsa_records: Annotated[
+        tuple[JudgedTlsaRecord, ...], "the TLSA records that count, in the order of the lookup"
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,6 +396,11 @@ class DomainVerdict:
     domain: Annotated[str, "the listed domain"]
     rule_version: Annotated[int, "version of the rules"]
     root_store_sha256: Annotated[str, "digest of the root store file"]
+    time_used: Annotated[
+        datetime | None,
+        "the time at which the policy host's certificate was judged: the fetch's start, or the date asked "
+        "for; null: there was no fetch, and no date was asked for",
+    ]
     sts_record: Annotated[StsRecordVerdict, "the MTA-STS record"]
     sts_id: Annotated[str | None, "its id; null unless the record is valid"]
     sts_policy: Annotated[StsPolicyVerdict, "the MTA-STS policy, judged whether or not the record is valid"]
@@ -336,6 +410,30 @@ class DomainVerdict:
     sts_mode: Annotated[StsMode | None, "mode; null unless sts_policy is valid"]
     sts_max_age: Annotated[int | None, "max_age in seconds; null unless sts_policy is valid"]
     sts_mx_patterns: Annotated[tuple[str, ...] | None, "mx patterns; null unless sts_policy is valid"]
+    sts_policy_result: Annotated[
+        ResultType | None,
+        "the word of RFC 8460 for why the policy fails; null: it does not, or not attempted",
+    ]
+    sts_step: Annotated[
+        int | None,
+        "the last step reached, each with all before it: 0 there is a record, 1 one and valid, 2 the policy "
+        "host's TLS and certificate, 3 status 200 and text/plain in full, 4 the policy is valid, 5 it names "
+        "every MX host, 6 every MX host that answered is pkix_ok, and one did; mode none ends at 4; null: no "
+        "record, or not known",
+    ]
+    sts_uncovered: Annotated[
+        tuple[str, ...] | None,
+        "MX hosts that the policy does not name, sorted; null without a valid policy, or if the MX hosts are "
+        "not known",
+    ]
+    sts_consistent: Annotated[bool | None, "step 6 is reached; null: not known, or without a valid policy"]
+    sts_action: Annotated[SenderAction, "what a sender that does MTA-STS would do (RFC 8461 s5)"]
+    dane: Annotated[DaneDomain, "what DANE comes to"]
+    dane_action: Annotated[SenderAction, "what a sender that does DANE would do (RFC 7672 s2.2)"]
+    authenticated_by: Annotated[AuthenticatedBy, "what authenticates the transport, where senders enforce it"]
+    routes: Annotated[
+        tuple[JudgedRoute, ...], "every MX host at every address, by preference, host and address"
+    ]
     tlsrpt: Annotated[TlsrptVerdict, "the TLSRPT record"]
     tlsrpt_ruas: Annotated[tuple[str, ...] | None, "report addresses; null unless tlsrpt is valid"]
     name_domain_ok: Annotated[

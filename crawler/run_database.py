@@ -1,7 +1,9 @@
 """DuckDB over the tables of a run folder, in memory that does not grow with them."""
 
 import contextlib
+import errno
 import glob
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,9 @@ a million domains would decode its whole list once a shard, in 0.19 s in place o
 
 _MEMORY = "512MB"
 """What a query may hold before it goes on in files: a million endpoints are sorted and joined in it."""
+
+_NO_ROOM = ("No space left on device", "max_temp_directory_size")
+"""What DuckDB says when the disk is full: it has no error of its own for that."""
 
 
 class RunDatabase:
@@ -62,7 +67,12 @@ def run_database(run: RunFolder, **variables: Any) -> Iterator[RunDatabase]:
         database = RunDatabase(connection)
         database.execute("SET TimeZone = 'UTC'")
         database.set(**variables)
-        yield database
+        try:
+            yield database
+        except duckdb.Error as error:
+            if any(words in str(error) for words in _NO_ROOM):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), spilled) from None
+            raise
 
 
 def parts(run: RunFolder, table: str) -> str:

@@ -6,14 +6,9 @@ asked that a difference among them would show, and the others are asked only if 
 
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from crawler.outcomes import Failure
-from crawler.records import Session
 from crawler.run_database import RunDatabase, parts, run_database
-from crawler.schema import record_maker
 from crawler.storage import RunFolder
-from crawler.verdicts.session import Sample
 
 # Whether a session failed in a way that may be gone later (Failure.is_for_now), or was sent away.
 _IS_FOR_NOW = """
@@ -118,12 +113,3 @@ def define_is_for_now(database: RunDatabase) -> None:
     """Give the queries to come the macro is_for_now(stage, failure, pushed_back)."""
     database.set(for_now=[failure.value for failure in Failure if failure.is_for_now])
     database.execute(_IS_FOR_NOW)
-
-
-def read_samples(run: RunFolder) -> dict[tuple[str, str], Sample]:
-    """Return the samples that agree, by address and provider."""
-    make_session = record_maker(Session)
-    rows = pq.read_table(run.work_path("samples.parquet"), filters=[("agrees", "=", True)]).to_pylist()
-    return {
-        (row["address"], row["provider"]): Sample(make_session(row["session"]), row["size"]) for row in rows
-    }

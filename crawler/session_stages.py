@@ -10,6 +10,7 @@ import trio
 from crawler.outcomes import Failure
 from crawler.probes.reach import may_contact
 from crawler.probes.session import ObservedSession, observe_session, unattempted_session
+from crawler.records import TlsaLookup
 from crawler.settings import patient
 from crawler.stage import Observation, Row, Stage
 from crawler.tools import Tools, open_tools
@@ -24,7 +25,7 @@ async def probe_endpoint(row: Row, tools: Tools) -> Observation:
     """
     reason = _reason_not_to_ask(row, tools)
     if reason is None:
-        await _until(row["not_before"])
+        await _until(row["not_before"], tools.settings.retry_delay_seconds)
         observed = await _in_its_turn(row, tools)
     else:
         observed = await _without_asking(row, tools, reason)
@@ -44,14 +45,24 @@ def _reason_not_to_ask(row: Row, tools: Tools) -> Failure | None:
 async def _without_asking(row: Row, tools: Tools, reason: Failure) -> ObservedSession:
     """Return the row of an endpoint that is not asked; its name's TLSA records are a fact all the same."""
     mx_host, settings = row["mx_host"], tools.settings
-    is_opted_out = reason is Failure.OPTED_OUT
-    tlsa = None if is_opted_out else await tools.resolver.tlsa(mx_host, settings.smtp_port)
-    return unattempted_session(mx_host, row["address"], tlsa, settings, reason, attempt=row["attempt"])
+    tlsa, expanded = (None, None) if reason is Failure.OPTED_OUT else await _look_up_tlsa(row, tools)
+    return unattempted_session(
+        mx_host, row["address"], tlsa, settings, reason, tlsa_expanded=expanded, attempt=row["attempt"]
+    )
 
 
-async def _until(moment: datetime | None) -> None:
+async def _look_up_tlsa(row: Row, tools: Tools) -> tuple[TlsaLookup | None, TlsaLookup | None]:
+    """Look up the TLSA records of an MX host, and of what it is an alias of (RFC 7672 s2.2.3)."""
+    port = tools.settings.smtp_port
+    own = await tools.resolver.tlsa(row["mx_host"], port)
+    return own, await tools.resolver.tlsa(row["expanded"], port) if row["expanded"] else None
+
+
+async def _until(moment: datetime | None, longest_seconds: float) -> None:
+    """Wait for a moment, but no longer than it can be away: the clock may have been set back."""
     if moment is not None:
-        await trio.sleep(max(0.0, (moment - datetime.now(UTC)).total_seconds()))
+        seconds = (moment - datetime.now(UTC)).total_seconds()
+        await trio.sleep(min(max(0.0, seconds), longest_seconds))
 
 
 async def _in_its_turn(row: Row, tools: Tools) -> ObservedSession:
@@ -60,8 +71,10 @@ async def _in_its_turn(row: Row, tools: Tools) -> ObservedSession:
     settings = tools.settings if attempt == 1 else patient(tools.settings)
     async with tools.pacer.turn(address, row["network"], row["pacing_group"]) as turn:
         if not turn.is_refused:
-            tlsa = await tools.resolver.tlsa(mx_host, settings.smtp_port)
-            observed = await observe_session(mx_host, address, tlsa, settings, attempt=attempt)
+            tlsa, expanded = await _look_up_tlsa(row, tools)
+            observed = await observe_session(
+                mx_host, address, tlsa, settings, tlsa_expanded=expanded, attempt=attempt
+            )
             turn.was_pushed_back = bool(observed.session.pushed_back)
             return observed
     return await _without_asking(row, tools, Failure.BACKED_OFF)
@@ -71,6 +84,7 @@ def _stage(name: str) -> Stage:
     return Stage(
         name=name,
         tables=("sessions",),
+        key=("mx_host", "address"),
         open_tools=open_tools,
         observe=probe_endpoint,
         in_flight="endpoints_waiting",

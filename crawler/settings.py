@@ -52,6 +52,8 @@ class Settings:
     """Worker processes; 0 = one per processor core."""
     shard_size: int = 1000
     """Rows per part file and unit of resuming."""
+    save_seconds: float = 30.0
+    """How often what is done of a shard is written down: so much is lost at most when the run is killed."""
     domains_in_flight: int = 300
     questions_in_flight: int = 1000
     """DNS questions under way at once, as long as the resolver bears them."""
@@ -149,6 +151,7 @@ _POSITIVE = {
     "control_interval_seconds",
     "patient_timeout_seconds",
     "patient_session_timeout_seconds",
+    "save_seconds",
     "shard_size",
     "domains_in_flight",
     "questions_in_flight",

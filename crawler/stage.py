@@ -39,6 +39,8 @@ class Stage:
     name: str
     tables: tuple[str, ...]
     """Tables written for every shard; the last one's part file says that the shard is done."""
+    key: tuple[str, ...]
+    """Columns that name a row, both in the work list and in the last table: each row has one record there."""
     open_tools: Callable[[Settings], contextlib.AbstractAsyncContextManager[Any]]
     """What a worker holds open for all rows: sockets, settings."""
     observe: Callable[[Row, Any], Awaitable[Observation]]

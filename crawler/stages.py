@@ -66,6 +66,7 @@ def _failed(*lookups: Lookup) -> str | None:
 RESOLVE = Stage(
     name="resolve",
     tables=("sts_policies", "domains"),
+    key=("domain",),
     open_tools=open_tools,
     observe=resolve_domain,
     in_flight="domains_in_flight",
@@ -92,6 +93,7 @@ async def resolve_host(row: Row, tools: Tools) -> Observation:
 HOSTS = Stage(
     name="hosts",
     tables=("mx_hosts",),
+    key=("mx_host",),
     open_tools=open_tools,
     observe=resolve_host,
     in_flight="domains_in_flight",

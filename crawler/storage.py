@@ -2,17 +2,20 @@
 
 import contextlib
 import csv
+import errno
 import fcntl
 import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crawler.digests import Digests
 from crawler.domain_list import RejectedLine
 from crawler.records import TABLES
 from crawler.schema import arrow_schema, record_maker, to_table
@@ -77,7 +80,12 @@ class RunFolder:
         aside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
             yield RunFolder(aside)
-            aside.replace(self.path)
+            try:
+                aside.replace(self.path)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                raise RunFolderError(f"{self.path}: another process has just made this run") from None
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
@@ -99,12 +107,28 @@ class RunFolder:
         """
         if not self.manifest_path.is_file():
             raise RunFolderError(f"{self.path}: no run folder (it has no run.json)")
-        with (self.path / ".lock").open("w") as file:
+        with self._lock_path.open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise RunFolderError(f"{self.path}: another process is working on this run") from None
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
             yield
+            file.truncate(0)
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path / ".lock"
+
+    def process(self) -> int | None:
+        """Return the number of the process that works on this run; None: none does. Needs no lock."""
+        try:
+            number = int(self._lock_path.read_text())
+        except (OSError, ValueError):
+            return None
+        return number if is_alive(number) else None  # one that was killed has left its number
 
     # --- tables
 
@@ -126,7 +150,7 @@ class RunFolder:
 
     def write_part_table(self, table: str, shard: int, rows: pa.Table) -> None:
         """Write the rows of one shard, which have the table's schema."""
-        write_parquet(self.part_path(table, shard), rows)
+        write_parquet(self.part_path(table, shard), rows, digests=self.digests)
 
     def shards(self, table: str) -> list[int]:
         """Return the numbers of the shards whose part files stand."""
@@ -139,6 +163,11 @@ class RunFolder:
         rows = pq.read_table(self.part_path(table, shard), schema=arrow_schema(record))
         return map(record_maker(record), rows.to_pylist())
 
+    def remove_parts(self, table: str) -> None:
+        """Remove the part files of a table."""
+        for shard in self.shards(table):
+            self.part_path(table, shard).unlink()
+
     def count(self, table: str) -> int:
         """Return how many rows a table has so far."""
         paths = (self.part_path(table, shard) for shard in self.shards(table))
@@ -146,14 +175,35 @@ class RunFolder:
 
     # --- work
 
+    @property
+    def digests(self) -> Digests:
+        """Return what was noted of the run's files when they were written."""
+        return Digests(self.path)
+
     def work_path(self, name: str) -> Path:
         """Return the path of a file that only the survey itself reads."""
         return self.path / "work" / name
 
 
-def write_parquet(path: Path, rows: pa.Table, *, row_group_size: int | None = None) -> None:
-    """Write a Parquet file so that it appears whole or not at all. None: Arrow's own size of row groups."""
-    with _Aside(path) as aside:
+def is_alive(process: int) -> bool:
+    """Tell whether there is a process of this number."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def write_parquet(
+    path: Path, rows: pa.Table, *, row_group_size: int | None = None, digests: Digests | None = None
+) -> None:
+    """Write a Parquet file so that it appears whole or not at all, and not before its digest is noted.
+
+    None: Arrow's own size of row groups; no digest.
+    """
+    with _Aside(path, digests) as aside:
         pq.write_table(rows, aside, compression="zstd", row_group_size=row_group_size)
 
 
@@ -167,18 +217,39 @@ def write_parquet_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.Re
 class _Aside:
     """Gives a path beside the wanted one; renames it into place at the end, or removes it after an error."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, digests: Digests | None = None) -> None:
         self._path = path
         self._aside = path.with_name(f".{path.name}.{os.getpid()}")
+        self._digests = digests
 
     def __enter__(self) -> Path:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         return self._aside
 
-    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
-        if error_type is None:
-            with self._aside.open("rb") as file:
-                os.fsync(file.fileno())
-            self._aside.replace(self._path)
-        else:
-            self._aside.unlink(missing_ok=True)
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            try:
+                self._put_in_place()
+            except OSError as late:  # what a file system with its own idea of when to write says last
+                error = late
+        if error is None:
+            return
+        self._aside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            # Arrow names neither the file nor the reason in the system's words.
+            raise OSError(error.errno, os.strerror(error.errno), str(self._path)) from None
+
+    def _put_in_place(self) -> None:
+        with self._aside.open("rb") as file:
+            os.fsync(file.fileno())
+        if self._digests is not None:
+            self._digests.note(self._path, self._aside)
+        self._aside.replace(self._path)
+        # What is removed because this stands must not be gone when the power goes, and this not there.
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -13,6 +13,7 @@ from crawler.domain_list import DomainList
 from crawler.endpoint_lists import list_endpoints, list_remainder, list_retries, list_unsettled
 from crawler.engine import Engine, Feedback, Interruption
 from crawler.judging import judge
+from crawler.mending import check_parts, digests_of_parts, mend, sweep_beside, without_verdicts
 from crawler.opt_out import OptOut
 from crawler.records import TABLES
 from crawler.session_stages import PROBE, REMAINDER, RETRY, SETTLE
@@ -28,6 +29,8 @@ FORMAT_VERSION = 1
 
 STAGES = (RESOLVE, HOSTS, PROBE, REMAINDER, RETRY, SETTLE)
 """The stages that ask the network, in order."""
+
+_OBSERVED = ("domains", "mx_hosts", "sts_policies", "sessions", "certificates")
 
 _WORK_LISTS = {
     HOSTS.name: list_hosts,
@@ -49,6 +52,7 @@ _PACKAGES = (
 _MANIFEST_ENTRIES = ("run_id", "list", "settings", "lab", "versions", "started_at", "finished_at")
 _FREE_TO_CHANGE = {
     "workers",
+    "save_seconds",
     "domains_in_flight",
     "questions_in_flight",
     "sessions_in_flight",
@@ -98,9 +102,11 @@ def prepare(
         "started_at": started_at.isoformat(timespec="seconds"),
         "finished_at": None,
     }
+    sweep_beside(run)
     with run.made_aside() as aside:
         aside.write_rejected(domain_list.rejected)
         list_domains(aside, domain_list.domains, settings)
+        aside.digests.note(work_list(aside, RESOLVE.name))
         aside.write_manifest(manifest)
 
 
@@ -163,7 +169,7 @@ def adopt_root_store(run: RunFolder, pem_file: str) -> None:
     store = RootStore.load(pem_file)
     facts = {"sha256": store.sha256, "source": Path(pem_file).name, "anchors": store.size}
     run.write_root_store(Path(pem_file).read_bytes())
-    run.write_manifest(manifest | {"root_store": facts})
+    run.write_manifest(without_verdicts(manifest) | {"root_store": facts})
 
 
 def observe(
@@ -173,20 +179,27 @@ def observe(
     stages: tuple[Stage, ...] = STAGES,
     watch: ControlWatch | None = None,
 ) -> None:
-    """Run stages that ask the network. What is done already is not done again.
+    """Run stages that ask the network. What is done already is not done again, unless it is damaged.
 
     No session begins before the watch says that this machine's network is well. Raises StoppedError when the
-    user interrupts.
+    user interrupts, RunFolderError for a finished run that is damaged.
     """
+    manifest = read_manifest(run)
+    if manifest["finished_at"] is None:
+        mend(run, STAGES, engine.feedback)
+    else:
+        check_parts(run, manifest, _OBSERVED)
     for stage in stages:
         if watch is not None:
             watch.record()  # which sessions are worth a second attempt depends on it
         if not work_list(run, stage.name).exists():
             _WORK_LISTS[stage.name](run, settings)
+            run.digests.note(work_list(run, stage.name))
         if watch is not None and stage.is_paced and not is_complete(stage, run):
             watch.begin()
         engine.run(stage, run, settings, watch)
-    gather_certificates(run)
+    if manifest["finished_at"] is None:
+        gather_certificates(run)
 
 
 def is_complete(stage: Stage, run: RunFolder) -> bool:
@@ -196,17 +209,29 @@ def is_complete(stage: Stage, run: RunFolder) -> bool:
     return all(run.has_part(stage.tables[-1], shard) for shard in shard_sizes(run, stage.name))
 
 
-def finish(run: RunFolder, feedback: Feedback, interruption: Interruption) -> None:
+def finish(
+    run: RunFolder,
+    feedback: Feedback,
+    interruption: Interruption,
+    *,
+    at: datetime | None = None,
+    workers: int = 1,
+) -> None:
     """Judge what was observed, and write into run.json when the run was finished first.
 
-    Raises RunFolderError for a run whose observations are not complete.
+    at: the time at which all validity is judged; None: when each thing was observed. Raises
+    RunFolderError for a run whose observations are not complete.
     """
     manifest = read_manifest(run)
     for stage in STAGES:
         if not is_complete(stage, run):
             raise RunFolderError(f"{run.path}: stage {stage.name} is not complete")
-    judge(run, str(run.root_store_path), feedback, interruption)
+    check_parts(run, manifest, _OBSERVED)
+    if "parts" in manifest:
+        run.write_manifest(without_verdicts(manifest))  # until the new ones stand
+    judge(run, str(run.root_store_path), feedback, interruption, at=at, workers=workers)
+    facts: dict[str, Any] = {"parts": digests_of_parts(run)}
     if manifest["finished_at"] is None:
-        counts = {table: run.count(table) for table in TABLES}
-        finished_at = datetime.now(UTC).isoformat(timespec="seconds")
-        run.write_manifest(manifest | {"finished_at": finished_at, "counts": counts})
+        facts["counts"] = {table: run.count(table) for table in TABLES}
+        facts["finished_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+    run.write_manifest(manifest | facts)

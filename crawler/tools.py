@@ -24,13 +24,21 @@ class Tools:
     pacer: Pacer
     policy_turns: AddressTurns
 
+    @property
+    def problem(self) -> str | None:
+        """What all wait for, in one line; None: nothing."""
+        return self.resolver.problem
+
 
 @contextlib.asynccontextmanager
-async def open_tools(settings: Settings) -> AsyncIterator[Tools]:
-    """Open what the stages need, with one resolver and its sockets."""
+async def open_tools(settings: Settings, *, outlasts_silence: bool = True) -> AsyncIterator[Tools]:
+    """Open what the stages need, with one resolver and its sockets.
+
+    With `outlasts_silence`, lookups wait while the resolver is gone: nothing is recorded of that time.
+    """
     # Only the ICANN section: it groups hosts by who runs them, not by a hoster's customers.
     public_suffixes = PublicSuffixList(only_icann=True)
     opt_out = OptOut.load(settings.opt_out)
     policy_turns = AddressTurns(settings.policy_fetches_per_address)
-    async with open_resolver(settings) as resolver:
+    async with open_resolver(settings, outlasts_silence=outlasts_silence) as resolver:
         yield Tools(settings, resolver, public_suffixes, opt_out, Pacer(settings), policy_turns)

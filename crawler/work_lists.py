@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from crawler.domain_list import ListedDomain
 from crawler.records import Certificate
-from crawler.run_database import ROW_GROUP_ROWS, lists, parts, run_database
+from crawler.run_database import ROW_GROUP_ROWS, parts, run_database
 from crawler.schema import arrow_schema
 from crawler.settings import Settings
 from crawler.stage import certificate_parts, work_list
@@ -45,38 +45,6 @@ _HOSTS = """
     SELECT mx_host, withheld, (row_number() OVER (ORDER BY draw) - 1) // getvariable('shard_size') AS shard
     FROM hosts
     ORDER BY shard, draw
-"""
-
-# Of every domain: what its primary MX hosts presented where TLS completed. Primary are those with the lowest
-# preference; "." is no host, and does not count as one.
-_PRIMARIES = """
-    WITH records AS (
-        SELECT domain, unnest(mx.records) AS record,
-               list_min([r.preference FOR r IN mx.records IF r.exchange <> '.']) AS lowest
-        FROM read_parquet(getvariable('domains'))
-    ),
-    primaries AS (
-        SELECT domain, record.exchange AS mx_host FROM records WHERE record.preference = lowest
-        UNION ALL
-        SELECT domain, domain FROM read_parquet(getvariable('domains')) WHERE mx_kind = 'no_mx'
-    )
-    SELECT DISTINCT shard, domain, session.tls.chain[1] AS leaf, verdict.pkix_ok
-    FROM primaries
-    JOIN read_parquet(getvariable('session_verdicts')) AS verdict USING (mx_host)
-    JOIN read_parquet(getvariable('sessions')) AS session
-        ON session.mx_host = coalesce(verdict.sample_mx_host, verdict.mx_host)
-        AND session.address = verdict.address AND session.attempt = verdict.attempt
-    JOIN read_parquet(getvariable('listed')) AS listed USING (domain)
-    WHERE verdict.outcome = 'tls_ok'
-    ORDER BY shard, domain, leaf
-"""
-
-# The first attempts that a second one stands in place of, by the shard that they are in.
-_SUPERSEDED = """
-    SELECT first.shard, first.mx_host, first.address
-    FROM read_parquet(getvariable('first_attempts')) AS first
-    SEMI JOIN read_parquet(getvariable('second_attempts')) AS second USING (mx_host, address)
-    ORDER BY first.shard
 """
 
 _CERTIFICATES = """
@@ -113,23 +81,6 @@ def list_hosts(run: RunFolder, settings: Settings) -> None:
         database.write(_HOSTS, work_list(run, "hosts"))
 
 
-def list_superseded(run: RunFolder) -> None:
-    """Write which first attempts are not judged, for the judge stage. Rows: mx_host, address."""
-    first, second = lists(run, "probe", "remainder"), lists(run, "retry", "settle")
-    with run_database(run, first_attempts=first, second_attempts=second) as database:
-        database.write(_SUPERSEDED, work_list(run, "superseded"))
-
-
-def list_primaries(run: RunFolder) -> None:
-    """Write what the primary MX hosts of each domain presented, for the judge stage.
-
-    Rows: domain, leaf (digest of the first certificate sent, or null), pkix_ok.
-    """
-    tables = {table: parts(run, table) for table in ("domains", "sessions", "session_verdicts")}
-    with run_database(run, **tables, listed=lists(run, "resolve")) as database:
-        database.write(_PRIMARIES, work_list(run, "primaries"))
-
-
 def gather_certificates(run: RunFolder) -> None:
     """Write the certificates table: each certificate that any shard saw, once."""
     schema = arrow_schema(Certificate)
@@ -137,5 +88,6 @@ def gather_certificates(run: RunFolder) -> None:
     if any(folder.glob("*.parquet")):
         with run_database(run, parts=f"{glob.escape(str(folder))}/*.parquet") as database:
             database.write(_CERTIFICATES, run.part_path("certificates", 0), schema)
+        run.digests.note(run.part_path("certificates", 0))
     else:
         run.write_part_table("certificates", 0, schema.empty_table())

@@ -70,6 +70,7 @@ def session(mx_host: str, address: str, **seen: Any) -> Session:
         "quit_code": None,
         "pushed_back": None,
         "tlsa": None,
+        "tlsa_expanded": None,
         "started_at": NOW,
         "connect_seconds": None,
         "greeting_seconds": None,

@@ -99,6 +99,13 @@ def test_a_name_to_check_must_be_a_domain(command: Command) -> None:
     assert "holds an @" in said
 
 
+@pytest.mark.parametrize("date", ["yesterday", "2026-13-01", "2026-11-22T10:00:00+02:00"])
+def test_a_date_to_judge_at_must_be_a_date(command: Command, date: str) -> None:
+    status, said = command("judge", "nowhere", "--at", date)
+    assert status == USAGE
+    assert "--at" in said
+
+
 def test_the_lab_brings_its_own_resolver(command: Command, tmp_path: Path) -> None:
     status, said = command("run", "x", "--out", str(tmp_path / "run"), "--lab", "--resolver", "127.0.0.1:1")
     assert status == USAGE

@@ -15,8 +15,8 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from crawler.endpoint_lists import list_endpoints, list_remainder, list_retries, list_unsettled
-from crawler.outcomes import AlertSide, Failure, SessionStage
-from crawler.records import Alert, MxHost, Session
+from crawler.outcomes import AlertSide, DnssecStatus, Failure, SessionStage
+from crawler.records import Alert, CnameStep, MxHost, Session
 from crawler.settings import Settings
 from crawler.stage import QUEUES, Row, shard_sizes, work_list
 from crawler.storage import RunFolder
@@ -87,6 +87,13 @@ def withheld(rows: Iterable[Row]) -> Counter[str | None]:
 
 
 # --- probe ---------------------------------------------------------------------------------------------
+
+
+def test_an_endpoint_knows_what_its_name_is_an_alias_of_in_its_family(run: RunFolder) -> None:
+    steps = [CnameStep(target=name, dnssec_status=DnssecStatus.SECURE) for name in ("b.test", "c.test")]
+    own = host("a.test", "192.0.2.1", "2001:db8::1")
+    rows = probed(run, [replace(own, a=replace(own.a, cname_chain=tuple(steps)))])
+    assert {row["address"]: row["expanded"] for row in rows} == {"192.0.2.1": "c.test", "2001:db8::1": None}
 
 
 def test_every_pair_of_host_and_address_is_asked_once(run: RunFolder) -> None:

@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 
 from crawler.engine import Engine, Interruption, StoppedError, deal_shards
 from crawler.lane import Channels, join_channels
+from crawler.open_shard import OpenShard, partial_path, rows_in_partials
 from crawler.outcomes import DnssecStatus, LookupStatus
-from crawler.records import AddressLookup, MxHost
+from crawler.records import AddressLookup, Certificate, MxHost
+from crawler.schema import to_table
 from crawler.settings import Settings
 from crawler.stage import QUEUES, Observation, Row, Stage, certificate_parts, work_list
 from crawler.storage import RunFolder, write_parquet
@@ -59,6 +61,10 @@ class Watched:
     """A Watch whose problem is said."""
 
     problem: str | None
+    records: int = 0
+
+    def record(self) -> None:
+        self.records += 1
 
 
 @dataclass
@@ -98,6 +104,7 @@ def stage(observe: Callable[[Row, None], Awaitable[Observation]]) -> Stage:
     return Stage(
         name="made_up",
         tables=("mx_hosts",),
+        key=("mx_host",),
         open_tools=no_tools,
         observe=observe,
         in_flight="domains_in_flight",
@@ -238,7 +245,7 @@ def test_a_full_disk_is_said_as_the_system_says_it(tmp_path: Path, monkeypatch: 
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device", "part-000000.parquet")
 
-    monkeypatch.setattr(RunFolder, "write_part", fail)
+    monkeypatch.setattr(RunFolder, "write_part_table", fail)
     run = run_with(tmp_path, rows=5, shard_size=5)
     with engine_for(Counts(), Interruption()) as engine, pytest.raises(OSError, match="No space left"):
         engine.run(stage(observe_at_once), run, SETTINGS)
@@ -270,6 +277,7 @@ def test_a_paced_stage_pauses_while_the_watch_knows_of_a_problem(tmp_path: Path)
         "goes on: the control hosts answer (paused=False)",
     ]
     assert counts.done == 3
+    assert watch.records == 2
 
 
 def test_a_stage_that_asks_no_mail_host_minds_no_watch(tmp_path: Path) -> None:
@@ -314,3 +322,104 @@ def test_the_rate_of_the_whole_is_shared_among_the_lanes(tmp_path: Path) -> None
     with engine_for(Counts(), Interruption()) as engine:
         engine.run(dataclasses.replace(stage(observe_at_once), open_tools=note_share), run, SETTINGS)
     assert shares == [SETTINGS.sessions_per_second / 2] * 2
+
+
+def test_what_was_done_of_a_shard_is_not_done_again(tmp_path: Path) -> None:
+    run, interruption, asked = run_with(tmp_path, rows=20, shard_size=20), Interruption(), list[str]()
+
+    async def observe_half(row: Row, _tools: None) -> Observation:
+        asked.append(row["mx_host"])
+        if len(asked) > 10:
+            await trio.sleep_forever()
+        return host(row)
+
+    with (
+        engine_for(Counts(on_advance=interruption.ask), interruption, workers=1) as engine,
+        pytest.raises(StoppedError, match="interrupted"),
+    ):
+        engine.run(stage(observe_half), run, SETTINGS)
+    assert run.shards("mx_hosts") == []
+    assert sum(rows_in_partials(run, stage(observe_half)).values()) == 10
+    done, asked[:] = set(asked[:10]), []
+
+    async def observe_rest(row: Row, _tools: None) -> Observation:
+        asked.append(row["mx_host"])
+        return host(row)
+
+    counts = Counts()
+    with engine_for(counts, Interruption()) as engine:
+        engine.run(stage(observe_rest), run, SETTINGS)
+    assert done.isdisjoint(asked)
+    assert len(hosts_in(run)) == len(set(hosts_in(run))) == counts.done == 20
+    assert not list(run.work_path("partial").rglob("*.parquet"))
+
+
+def test_what_is_done_of_a_shard_is_saved_now_and_then(tmp_path: Path) -> None:
+    run = run_with(tmp_path, rows=20, shard_size=20)
+    saved = 0
+
+    async def observe(row: Row, _tools: None) -> Observation:
+        nonlocal saved
+        with trio.fail_after(10):
+            while row["mx_host"] == "mx19.example" and saved < 19:
+                saved = sum(rows_in_partials(run, stage(observe)).values())
+                await trio.sleep(0.01)
+        return host(row)
+
+    with engine_for(Counts(), Interruption()) as engine:
+        engine.run(stage(observe), run, dataclasses.replace(SETTINGS, save_seconds=0.02))
+    assert saved == 19
+    assert len(hosts_in(run)) == 20
+
+
+def test_a_partial_that_is_not_whole_does_not_count(tmp_path: Path) -> None:
+    run, two = run_with(tmp_path, rows=4, shard_size=4), ("certificates", "mx_hosts")
+    staged = dataclasses.replace(stage(observe_at_once), tables=two)
+    write_parquet(partial_path(run, staged, "certificates", 0, 0), to_table(Certificate, []))
+    assert len(OpenShard(run, staged, 0).rows) == 4
+
+
+def test_a_shard_whose_rows_were_all_saved_is_written_without_asking_again(tmp_path: Path) -> None:
+    run = run_with(tmp_path, rows=4, shard_size=4)
+    shard = OpenShard(run, stage(observe_at_once), 0)
+    for row in shard.rows:
+        shard.add(host(row))
+    shard.save()
+    counts = Counts()
+
+    async def observe(row: Row, _tools: None) -> Observation:
+        raise AssertionError(row)
+
+    with engine_for(counts, Interruption()) as engine:
+        engine.run(stage(observe), run, SETTINGS)
+    assert len(hosts_in(run)) == counts.done == 4
+
+
+@dataclass
+class WaitingTools:
+    """Tools that say what all wait for."""
+
+    problem: str | None
+
+
+def test_what_the_lanes_wait_for_is_said_once_and_when_it_is_over(tmp_path: Path) -> None:
+    run, counts = run_with(tmp_path, rows=2, shard_size=1), Counts()
+    held = WaitingTools("the resolver does not answer")
+
+    @contextlib.asynccontextmanager
+    async def open_waiting(_settings: Settings) -> AsyncIterator[WaitingTools]:
+        yield held
+
+    async def observe(row: Row, _tools: object) -> Observation:
+        with trio.fail_after(10):
+            while not counts.notes:
+                await trio.sleep(0.01)
+        held.problem = None
+        return host(row)
+
+    with engine_for(counts, Interruption()) as engine:
+        engine.run(dataclasses.replace(stage(observe), open_tools=open_waiting), run, SETTINGS)
+    assert counts.notes == [
+        "paused: the resolver does not answer (paused=True)",
+        "goes on: the resolver answers (paused=False)",
+    ]

@@ -70,6 +70,34 @@ def endpoint(address: int = 1, network: int = 1, provider: int = 1) -> tuple[str
     return f"192.0.{network}.{address}", f"192.0.{network}.0/24", f"provider{provider}.example"
 
 
+async def test_a_turn_that_need_not_wait_gives_way_to_nobody() -> None:
+    ran = trio.Event()
+
+    async def run() -> None:
+        ran.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        async with pacer().turn(*endpoint()):
+            assert not ran.is_set()
+
+
+async def test_a_turn_that_is_refused_gives_way(autojump_clock: object) -> None:
+    refusing, diary, others = pacer(back_offs=1), Diary(), 0
+    for _ in range(2):
+        await diary.session(refusing, endpoint(), pushed_back=True)
+
+    async def run() -> None:
+        nonlocal others
+        others += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        for _ in range(3):
+            await diary.session(refusing, endpoint())
+        assert (diary.refused, others) == (3, 1)
+
+
 async def test_one_address_has_one_session_at_a_time_and_a_gap_after_each(autojump_clock: object) -> None:
     diary = Diary()
     await diary.sessions(pacer(address_gap_seconds=5), [endpoint()] * 4, seconds=2)

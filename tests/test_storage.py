@@ -1,5 +1,6 @@
 """The run folder: files that appear whole or not at all, and folders that are no runs."""
 
+import errno
 from pathlib import Path
 
 import duckdb
@@ -8,6 +9,7 @@ import pytest
 
 from crawler.domain_list import RejectedLine
 from crawler.outcomes import Failure, Rejection
+from crawler.run_database import run_database
 from crawler.storage import RunFolder, RunFolderError, write_parquet
 from tests.session_rows import session
 
@@ -66,3 +68,11 @@ def test_nulls_beside_one_text_are_nulls_to_duckdb(tmp_path: Path) -> None:
         for condition in ("failure IS NULL", "failure IS DISTINCT FROM 'timeout'"):
             found = connection.sql(f"SELECT mx_host FROM '{run.part_path('sessions', 0)}' WHERE {condition}")
             assert found.fetchall() == [("well.example",)]
+
+
+def test_what_a_query_has_no_room_for_is_a_full_disk(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left") as caught, run_database(RunFolder(tmp_path)):
+        raise duckdb.IOException("IO Error: could not write all bytes: No space left on device")
+    assert caught.value.errno == errno.ENOSPC
+    with pytest.raises(duckdb.IOException, match="else"), run_database(RunFolder(tmp_path)):
+        raise duckdb.IOException("something else")

@@ -1,7 +1,7 @@
 -- The numbers of every figure row fit together: a share is its numerator by its denominator, and its bounds are
--- what the unknown make of it. Known, unknown and never together are the population that the unit names. What
--- is inferred is part of the denominator, and has a bound no larger than itself; what is not has none.
--- The effective number of providers is the one figure that is no share.
+-- what the unknown make of it, or the interval that the row names. Known, unknown and never together are the
+-- population that the unit names. What is inferred is part of the denominator, and has a bound no larger than
+-- itself; what is not has none. The effective number of providers is the one figure that is no share.
 WITH wholes AS (
     FROM (VALUES
         ('listed domain (D0)', (SELECT count(*) FROM D0)),
@@ -20,6 +20,15 @@ WITH wholes AS (
         ('MX host with TLS', (SELECT count(*) FROM host_answers WHERE supports IS NOT false)),
         ('reached MX host (H)', (SELECT count(*) FROM H)),
         ('MX host address', (SELECT count(*) FROM address_answers)),
+        ('MX host address, IPv4, determined (of I)', (SELECT count(*) FROM endpoints WHERE family = 4)),
+        ('MX host address, IPv6, determined (of I)', (SELECT count(*) FROM endpoints WHERE family = 6)),
+        ('reached MX host address (I), determined', (SELECT count(*) FROM I)),
+        ('MX host that offers STARTTLS', (SELECT count(DISTINCT mx_host) FROM address_answers WHERE offered)),
+        ('MX host that offers STARTTLS, determined',
+         (SELECT count(DISTINCT mx_host) FROM address_answers WHERE offered)),
+        ('listed domain with a record (S0)', (SELECT count(*) FROM domain_verdicts WHERE sts_step >= 0)),
+        ('listed domain with a record (S0), step known',
+         (SELECT count(*) FROM domain_verdicts WHERE sts_step >= 0)),
         ('MX host address asked', (SELECT count(DISTINCT (mx_host, address)) FROM sessions
                                    WHERE stage <> 'not_attempted')),
         ('MX host address that failed for now at first',
@@ -43,7 +52,14 @@ WHERE least(numerator, denominator, unknown, never, inferred, inference_bound) <
    OR inference_bound > inferred OR inferred > denominator OR (inferred = 0) <> (inference_bound = 0)
    OR (numerator > denominator AND NOT is_index)
    OR estimate IS DISTINCT FROM share(numerator, denominator)
-   OR low IS DISTINCT FROM CASE WHEN denominator > 0 THEN share(numerator, denominator + unknown) END
-   OR high IS DISTINCT FROM CASE WHEN denominator > 0 THEN share(numerator + unknown, denominator + unknown) END
+   OR NOT CASE "interval"
+          WHEN 'nonresponse' THEN
+              low IS NOT DISTINCT FROM CASE WHEN denominator > 0 THEN share(numerator, denominator + unknown) END
+              AND high IS NOT DISTINCT FROM
+                  CASE WHEN denominator > 0 THEN share(numerator + unknown, denominator + unknown) END
+          WHEN 'wilson' THEN
+              (low, high) IS NOT DISTINCT FROM (wilson(numerator, denominator).low, wilson(numerator, denominator).high)
+          WHEN 'cluster' THEN coalesce(0 <= low AND low <= high AND high <= 1, low IS NULL AND high IS NULL)
+          ELSE false END
    OR "all" <> population
 ORDER BY ALL;

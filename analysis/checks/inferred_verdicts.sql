@@ -12,7 +12,7 @@ held AS (
 pairs AS (
     SELECT inferred.mx_host || ' ' || inferred.address AS subject, inferred, sample, names,
            session.stage IS NOT NULL AND session.stage <> 'not_attempted' AS is_held,
-           session.started_at, hosts.provider AS sample_provider
+           hosts.provider AS sample_provider
     FROM inferred
     LEFT JOIN session_verdicts AS sample
       ON sample.mx_host = inferred.sample_mx_host AND sample.address = inferred.address
@@ -35,7 +35,7 @@ WHERE is_held AND sample.attempt = inferred.attempt
   AND (inferred.outcome, inferred.time_used, inferred.path_ok, inferred.time_ok, inferred.self_signed,
        inferred.verify_code)
       IS DISTINCT FROM
-      (sample.outcome, started_at, sample.path_ok, sample.time_ok, sample.self_signed, sample.verify_code)
+      (sample.outcome, sample.time_used, sample.path_ok, sample.time_ok, sample.self_signed, sample.verify_code)
 UNION ALL
 SELECT subject, 'sample of ' || inferred.sample_size || ', but ' || coalesce(names, 0) || ' names asked'
 FROM pairs WHERE inferred.sample_size > coalesce(names, 0)

@@ -12,7 +12,7 @@ WITH strata AS (
         {step: 5, stratum: 'broken: malformed', words: ['malformed']}
     ], recursive := true)
 )
-SELECT stratum, unit, unnest(census_of(is_one_of(sts_record, words)))
-FROM record_verdicts CROSS JOIN strata
+SELECT stratum, unit, unnest(census_of_each(is_one_of(sts_record, words), n))
+FROM record_counts CROSS JOIN strata
 GROUP BY place, unit, step, stratum
 ORDER BY place, step;

@@ -9,7 +9,7 @@ WITH strata AS (
         {step: 2, stratum: 'any record', words: ['valid', 'multiple', 'invalid_rua', 'malformed']}
     ], recursive := true)
 )
-SELECT stratum, unit, unnest(census_of(is_one_of(tlsrpt, words)))
-FROM record_verdicts CROSS JOIN strata
+SELECT stratum, unit, unnest(census_of_each(is_one_of(tlsrpt, words), n))
+FROM record_counts CROSS JOIN strata
 GROUP BY place, unit, step, stratum
 ORDER BY place, step;

@@ -81,6 +81,8 @@ class Issued:
 
     chain: tuple[bytes, ...]
     """DER of each certificate sent, the server's own first."""
+    path: tuple[bytes, ...]
+    """DER of each certificate from the server's own to its root, sent or not."""
     key_index: int
     """Which of the authority's `keys` of the kind ordered it is for."""
 
@@ -118,7 +120,14 @@ class Authority:
         if leaf is None or leaf.usable_until <= now:
             der = self._sign(order, self.keys[order.key][key_index], now)
             leaf = self.leaves[identity] = Leaf(der, now + LEAF_LIFE - _MARGIN)
-        return Issued((leaf.der, *(issuer.der for issuer in self.issuers_sent(order))), key_index)
+        issuers = (
+            () if order.issuer == "self" else (self.intermediates[order.issuer], self.roots[order.issuer])
+        )
+        return Issued(
+            chain=(leaf.der, *(issuer.der for issuer in self.issuers_sent(order))),
+            path=(leaf.der, *(issuer.der for issuer in issuers)),
+            key_index=key_index,
+        )
 
     def issuers_sent(self, order: CertificateOrder) -> tuple[Issuer, ...]:
         """Return the issuers whose certificates the server sends after its own, in order."""

@@ -84,10 +84,17 @@ def _txt(data: str) -> bytes | None:
     return len(text[1]).to_bytes(1, "big") + text[1].encode("ascii")
 
 
+def _tlsa(data: str) -> bytes:
+    # dnspython refuses digests of a wrong length and no data at all, which the world has.
+    usage, selector, matching_type, *association = data.split(" ")
+    return bytes(map(int, (usage, selector, matching_type))) + bytes.fromhex("".join(association))
+
+
 _SHORT_WAYS: dict[str, Callable[[str], bytes | None]] = {
     "A": _ipv4,
     "AAAA": _ipv6,
     "MX": _mx,
     "CNAME": name_wire,
     "TXT": _txt,
+    "TLSA": _tlsa,
 }

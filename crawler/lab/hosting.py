@@ -5,16 +5,20 @@ from random import Random
 from zlib import crc32
 
 from crawler.lab.certificate_scenarios import CERTIFICATE_SCENARIOS, MAX_COMMON_NAME, Key
+from crawler.lab.delivery_rules import MailHost
 from crawler.lab.internet import CertificateOrder
 from crawler.lab.profile import Profile, Provider, Wheel
 from crawler.lab.sites import Site
 from crawler.lab.smtp_scenarios import HOSTILE_SCENARIOS, SMTP_SCENARIOS
 from crawler.lab.tlsa_scenarios import TLSA_SCENARIOS
-from crawler.lab.world import Alias, Certified, MailHost, World, Zone
+from crawler.lab.world import Certified, World
+from crawler.lab.zones import Alias, Zone
 
 IPV6_ADDRESS = "::1"
 _HOSTILE = tuple(HOSTILE_SCENARIOS)
 MAX_LABEL = 63
+_MOST_NAMES = 100
+"""Of a certificate that still fits into a DNS message."""
 
 Exchange = tuple[int, MailHost]
 
@@ -66,7 +70,10 @@ class SiteMaker:
         session = wish.session or self._session()
         certificate = wish.certificate or self._certificates.draw(self.rng)
         tls = wish.tls or self._tls.draw(self.rng)
-        needed = SMTP_SCENARIOS[session].tls or CERTIFICATE_SCENARIOS[certificate].tls
+        needed = SMTP_SCENARIOS[session].tls
+        if needed and CERTIFICATE_SCENARIOS[certificate].tls not in (None, needed):
+            certificate = "good"
+        needed = needed or CERTIFICATE_SCENARIOS[certificate].tls
         return Drawn(session=session, certificate=certificate, tls=needed or tls, tlsa=wish.tlsa)
 
     def _session(self) -> str:
@@ -74,14 +81,16 @@ class SiteMaker:
             return self.rng.choice(_HOSTILE)
         return self._sessions.draw(self.rng)
 
-    def tlsa(self, drawn: Drawn, zone: Zone, certified: Certified | None) -> str:
+    def tlsa(self, drawn: Drawn, zone: Zone, certified: Certified | None, *, is_alias: bool = False) -> str:
         """Return a word of TLSA_SCENARIOS that makes sense for a host."""
         word = drawn.tlsa or self._tlsa.draw(self.rng)
-        if TLSA_SCENARIOS[word].needs_signed not in (None, zone.secure):
+        scenario = TLSA_SCENARIOS[word]
+        if scenario.needs_signed not in (None, zone.secure) or (scenario.needs_alias and not is_alias):
             return "none"
-        if word == "ta" and certified:
-            sent = self.world.internet.certificates[certified.order_id].chain_sent
-            return word if sent != "leaf" else "ee"
+        if scenario.needs_issuer and certified and certified.order.issuer == "self":
+            return "ee"
+        if scenario.holds_leaf and certified and len(certified.order.dns_names) > _MOST_NAMES:
+            return "ee"
         return word
 
     def key(self) -> Key:
@@ -93,7 +102,7 @@ class SiteMaker:
         word = drawn.certificate
         if not site.scenario.needs_certificate:
             return None
-        if word == "cn_only" and len(host) > MAX_COMMON_NAME:
+        if (word == "cn_only" and len(host) > MAX_COMMON_NAME) or (word == "domain_only" and host == domain):
             word = "good"
         return self.world.certify(CERTIFICATE_SCENARIOS[word], host, domain, self.key())
 
@@ -116,7 +125,7 @@ class SiteMaker:
             self.world.provider_of(name),
             [site] if extra is None else [site, extra],
             certified,
-            tlsa=self.tlsa(drawn, zone, certified),
+            tlsa=self.tlsa(drawn, zone, certified, is_alias=alias is not None),
             alias=alias,
         )
 
@@ -226,7 +235,7 @@ class Hosting:
         order = CertificateOrder(common_name=hosts[0], dns_names=names, key=provider.key)
         order_id = provider.domain
         self.world.order(order_id, order)
-        certified = Certified(order_id, CERTIFICATE_SCENARIOS["good"].verdict(), names)
+        certified = Certified(order_id, CERTIFICATE_SCENARIOS["good"].verdict(), order)
         if provider.per_customer:
             sites = self._new_sites(provider, hosts[0], order_id)
             odd = self._odd_certificate(provider, order)
@@ -239,10 +248,10 @@ class Hosting:
 
     def _odd_certificate(self, provider: Provider, order: CertificateOrder) -> Certified:
         scenario = CERTIFICATE_SCENARIOS["expired"]
-        order_id = f"odd.{provider.domain}"
+        order_id, odd = f"odd.{provider.domain}", replace(order, **scenario.order)
         if provider.odd:
-            self.world.order(order_id, replace(order, **scenario.order))
-        return Certified(order_id, scenario.verdict(), order.dns_names)
+            self.world.order(order_id, odd)
+        return Certified(order_id, scenario.verdict(), odd)
 
     def _new_sites(self, provider: Provider, name: str, order_id: str) -> list[Site]:
         return [

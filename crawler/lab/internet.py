@@ -156,8 +156,9 @@ class Internet:
     """(owner, type) to answer, CNAME chains already expanded into the records; the CNAME record of an alias
     stands beside them by itself, as (owner, 'CNAME'). TLSA owners are written
     _25._tcp.<host>; the lab's mail servers listen elsewhere, so its resolver answers for their port too.
-    TLSA RDATA may end in '@<order id>/<n>' in place of hexadecimal digits: it stands for the SHA-256 of the
-    n-th certificate, from 0, of that order's chain as sent (`associations.fill_associations`)."""
+    TLSA RDATA may end in '@<order id>/<n>/<selector>/<matching type>' in place of hexadecimal digits: it
+    stands for what these say of the n-th certificate, from 0, of that order's path to its root, sent or not
+    (`associations.find_associations`)."""
     secure_zones: set[str] = field(default_factory=set)
     """Zones whose denials carry AD. The closest zone above a name decides; every other denial is insecure.
     A question not in `answers` is NODATA if an answer's owner is or lies below that name, else NXDOMAIN."""

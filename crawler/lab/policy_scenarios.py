@@ -1,5 +1,6 @@
 """MTA-STS policies: how the policy host serves one (or not), and what must be recorded and judged."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,12 +20,19 @@ class PolicyText:
     max_age: int | None = 604800
     mx_patterns: tuple[str, ...] | None = None
     """None: those that '%' stands for."""
+    choose: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
+    """From the names of a domain's MX hosts: the patterns that '%' stands for."""
 
-    def body(self, mx_patterns: tuple[str, ...]) -> bytes:
-        """Return the body for a domain's MX patterns."""
+    def patterns(self, mx_hosts: tuple[str, ...]) -> tuple[str, ...]:
+        """Return what a reader finds as patterns."""
+        return self.choose(mx_hosts) if self.mx_patterns is None else self.mx_patterns
+
+    def body(self, mx_hosts: tuple[str, ...]) -> bytes:
+        """Return the body for a domain's MX hosts."""
         lines: list[str] = []
         for line in self.lines:
-            lines += [line.replace("%", pattern) for pattern in mx_patterns] if "%" in line else [line]
+            patterns = self.choose(mx_hosts) if "%" in line else ("",)
+            lines += [line.replace("%", pattern) for pattern in patterns]
         return "".join(line + self.line_end for line in lines).encode("ascii") + self.tail
 
 
@@ -106,6 +114,12 @@ def _syntax(word: str, *lines: str, tail: bytes = b"") -> PolicyScenario:
     return PolicyScenario(verdict="syntax", syntax=word, text=PolicyText(lines=lines, tail=tail))
 
 
+def _wildcards(hosts: tuple[str, ...], labels: int) -> tuple[str, ...]:
+    """Return patterns with '*' in place of the first labels of each host, as long as a name is left."""
+    above = (host.split(".", min(labels, host.count(".")))[-1] for host in hosts)
+    return tuple(dict.fromkeys(f"*.{name}" for name in above))
+
+
 _VERSION, _MODE, _MX, _AGE = PolicyText().lines
 _ELSEWHERE = "mx.elsewhere.example"
 
@@ -119,6 +133,14 @@ POLICY_SCENARIOS: dict[str, PolicyScenario] = {
     "max_age_zero": _valid(_VERSION, _MODE, _MX, "max_age: 0", max_age=0),
     "max_age_longest": _valid(_VERSION, _MODE, _MX, "max_age: 31557600", max_age=31557600),
     "other_mx": _valid(_VERSION, _MODE, f"mx: {_ELSEWHERE}", _AGE, mx_patterns=(_ELSEWHERE,)),
+    "some_mx": PolicyScenario(text=PolicyText(choose=lambda hosts: hosts[:1])),
+    "wildcard": PolicyScenario(text=PolicyText(choose=lambda hosts: _wildcards(hosts, 1))),
+    "wildcard_too_high": PolicyScenario(text=PolicyText(choose=lambda hosts: _wildcards(hosts, 2))),
+    "testing_some_mx": PolicyScenario(
+        text=PolicyText(
+            lines=(_VERSION, "mode: testing", _MX, _AGE), mode="testing", choose=lambda hosts: hosts[:1]
+        )
+    ),
     "with_charset": _content_type("text/plain; charset=utf-8", "valid"),
     "alias": PolicyScenario(host="alias"),
     "host_nxdomain": _no_address("nxdomain", "no_address"),

@@ -1,23 +1,24 @@
 """Populates the lab from a list of names: who is hosted where, what is wrong with it, and the truth.
 
-Every rare scenario comes at least once, at a name reserved for it, when the list is long enough; the rest
-comes by the rates of the profile.
+What names are reserved for comes first (`reservations`); the rest comes by the rates of the profile.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
 from crawler.lab.certificate_scenarios import CERTIFICATE_SCENARIOS
-from crawler.lab.hosting import ANYTHING, Drawn, Hosting, SiteMaker, Wish
+from crawler.lab.delivery_rules import MailHost, delivery_truth
+from crawler.lab.hosting import Drawn, Hosting, SiteMaker
 from crawler.lab.internet import DnsAnswer, Internet
 from crawler.lab.lookups import Row, found, lookup_truth
-from crawler.lab.mail_scenarios import MAIL_SCENARIOS, UNUSABLE, MailScenario
+from crawler.lab.mail_scenarios import AGAIN, MAIL_SCENARIOS, UNUSABLE, MailScenario
 from crawler.lab.profile import RATE_TABLES, Profile
 from crawler.lab.publishing import NOTHING, failed_txt, publish_sts, publish_tlsrpt
-from crawler.lab.tlsa_scenarios import TLSA_SCENARIOS
-from crawler.lab.world import INSECURE, Alias, MailHost, World, Zone
+from crawler.lab.reservations import UNPLANNED, Plan, is_bogus, reserve
+from crawler.lab.world import World
+from crawler.lab.zones import INSECURE, Alias, Zone
 
 ALIAS_ZONE = "parked.example"
 """Zone of the domains and hosts that aliases lead to; insecure."""
@@ -34,24 +35,6 @@ class ListedName(NamedTuple):
     """Whether its zone is secure; None: not known, drawn by the profile's rate."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a name is reserved for; None: drawn by the rates."""
-
-    mail: str | None = None
-    hoster: str | None = None
-    is_odd: bool = False
-    """Treated unlike the other customers of the hoster."""
-    wish: Wish = ANYTHING
-    sts_record: str | None = None
-    sts_policy: str | None = None
-    tlsrpt: str | None = None
-    needs_signed: bool | None = None
-
-
-UNPLANNED = Plan()
-
-
 def populate(
     domains: Sequence[tuple[str, bool | None]], profile: Profile, seed: int, *, ipv6: bool
 ) -> Internet:
@@ -61,51 +44,6 @@ def populate(
     have the address ::1. Raises ValueError for a name listed twice.
     """
     return _Population([ListedName(*name) for name in domains], profile, seed, ipv6=ipv6).build()
-
-
-def reservations(profile: Profile) -> list[Plan]:
-    """Return one plan for each scenario, whatever its rate."""
-    sound = Wish(session="good", certificate="good", tls="classic", tlsa="none")
-    mail = [Plan(mail=word, needs_signed=s.needs_signed) for word, s in MAIL_SCENARIOS.items()]
-    hosted = [Plan(mail="hosted", hoster=provider.domain) for provider in profile.providers if provider.share]
-    odd = [provider.domain for provider in profile.providers if provider.share and provider.odd]
-    hosted += [Plan(mail="hosted", hoster=provider, is_odd=True) for provider in odd]
-    if profile.small_hosters.share:
-        hosted.append(Plan(mail="hosted", hoster="small"))
-    wishes = [replace(sound, session=word) for word in RATE_TABLES["sessions"]]
-    wishes += [replace(sound, certificate=word) for word in RATE_TABLES["certificates"]]
-    wishes += [replace(sound, tls=word) for word in RATE_TABLES["tls"]]
-    hosted += [Plan(mail="hosted", hoster="self", wish=wish) for wish in wishes]
-    hosted += [
-        Plan(mail="hosted", hoster="self", wish=replace(sound, tlsa=word), needs_signed=s.needs_signed)
-        for word, s in TLSA_SCENARIOS.items()
-    ]
-    texts = [(word, Plan(sts_record=word, sts_policy="enforce")) for word in RATE_TABLES["sts_records"]]
-    texts += [(word, Plan(sts_record="valid", sts_policy=word)) for word in RATE_TABLES["sts_policies"]]
-    texts += [(word, Plan(tlsrpt=word)) for word in RATE_TABLES["tlsrpt"]]
-    hosted += [
-        replace(plan, mail="hosted", needs_signed=True if is_bogus(word) else None) for word, plan in texts
-    ]
-    return mail + hosted
-
-
-def reserve(signed: Sequence[bool], profile: Profile, rng: Random) -> dict[int, Plan]:
-    """Return position to plan; empty if the list is shorter than twice the number of plans.
-
-    A plan that needs a signed zone waits for one, and is left out if there is none.
-    """
-    plans = reservations(profile)
-    if len(signed) < 2 * len(plans):
-        return {}
-    order = list(range(len(signed)))
-    rng.shuffle(order)
-    free = {True: [n for n in order if signed[n]], False: [n for n in order if not signed[n]]}
-    reserved: dict[int, Plan] = {}
-    for plan in sorted(plans, key=lambda plan: plan.needs_signed is None):
-        security = plan.needs_signed if plan.needs_signed is not None else not free[False]
-        if free[security]:
-            reserved[free[security].pop()] = plan
-    return reserved
 
 
 class _Population:
@@ -140,6 +78,7 @@ class _Population:
             scenario = MAIL_SCENARIOS["hosted"]
         row: Row = {"domain": domain, "position": position, "mx_kind": scenario.mx_kind}
         verdict: Row
+        exchanges: list[tuple[int, MailHost]] = []
         if scenario.mx_kind == "no_domain":
             self.world.internet.answers[domain, "MX"] = DnsAnswer(
                 rcode="NXDOMAIN", secure=zone.denials_secure
@@ -150,27 +89,27 @@ class _Population:
                 "tlsrpt": "not_attempted",
                 "tlsrpt_ruas": None,
             }
-            verdict |= domain_names_truth(domain, ())
         elif scenario.failure:
             row["mx"] = self.world.fail(domain, "MX", scenario.failure, [f"10 mail.{domain}."])
             row["sts_txt"], row["tlsrpt_txt"], verdict = failed_txt(self.world, domain, scenario.failure)
-            verdict |= domain_names_truth(domain, ())
         else:
             row["mx"], exchanges = self._mail(domain, zone, scenario, plan)
             row["sts_txt"], row["tlsrpt_txt"], verdict = self._texts(domain, zone, plan, exchanges)
-            verdict |= domain_names_truth(domain, exchanges)
+        verdict |= domain_names_truth(domain, exchanges)
+        verdict |= delivery_truth(domain, row["mx"], exchanges, verdict)
         self.world.truth("domains", row)
         self.world.truth("domain_verdicts", {"domain": domain, **verdict})
 
     def _mail(
         self, domain: str, zone: Zone, scenario: MailScenario, plan: Plan
-    ) -> tuple[Row, list[tuple[int, MailHost | None]]]:
+    ) -> tuple[Row, list[tuple[int, MailHost]]]:
         if scenario.implicit:
             drawn = self.makers.draw(plan.wish)
             host = self._target(domain, domain, zone, scenario.implicit, drawn)
             self.world.answer(domain, "MX", (), zone)
             return lookup_truth("MX", "nodata", "secure" if zone.secure else "insecure"), [(0, host)]
-        named = self._exchanges(domain, zone, scenario, plan)
+        alias = self._alias_of_domain(domain, scenario)
+        named = self._exchanges(domain, zone, scenario, plan, alias)
         named.sort(key=lambda entry: (entry[0], entry[1]))
         records = [
             {"preference": preference, "exchange": exchange, "unusable": unusable}
@@ -178,31 +117,42 @@ class _Population:
         ]
         values = [f"{p} {exchange.removesuffix('.')}." for p, exchange, _, _ in named]
         exchanges = [(preference, host) for preference, name, _, host in named if name != "."]
-        if scenario.is_alias:
-            alias = Alias(f"{domain.replace('.', '-')}.{ALIAS_ZONE}", INSECURE)
+        if alias:
             return self.world.answer_alias(domain, zone, alias, "MX", values, records), exchanges
         self.world.answer(domain, "MX", values, zone)
         return found("MX", records, secure=zone.secure), exchanges
 
+    def _alias_of_domain(self, domain: str, scenario: MailScenario) -> Alias | None:
+        label = domain.replace(".", "-")
+        if scenario.alias == "signed":
+            zone = self.world.zone(SIGNED_ALIAS_ZONE, secure=True)
+            return Alias(f"{label}.{SIGNED_ALIAS_ZONE}", zone)
+        return Alias(f"{label}.{ALIAS_ZONE}", INSECURE) if scenario.alias else None
+
     def _exchanges(
-        self, domain: str, zone: Zone, scenario: MailScenario, plan: Plan
-    ) -> list[tuple[int, str, str | None, MailHost | None]]:
-        """Return preference, exchange, why it is unusable, and the host if it is not."""
-        who = "small" if scenario.is_alias else (plan.hoster or self.hosting.draw())
+        self, domain: str, zone: Zone, scenario: MailScenario, plan: Plan, alias: Alias | None
+    ) -> list[tuple[int, str, str | None, MailHost]]:
+        """Return preference, exchange, why it is unusable, and the host."""
+        who = "small" if alias else (plan.hoster or self.hosting.draw())
         targets = scenario.exchanges
-        if scenario.is_alias or (targets is None and who != "self"):
+        if targets is None and who != "self":
             hosted = self.hosting.exchanges(who, domain, is_odd=plan.is_odd)
             return [(preference, host.name, None, host) for preference, host in hosted]
-        named: list[tuple[int, str, str | None, MailHost | None]] = []
+        named: list[tuple[int, str, str | None, MailHost]] = []
         for n, (preference, target) in enumerate(targets or ((10, "site"),)):
             if target in UNUSABLE:
-                exchange, unusable = UNUSABLE[target]
-                named.append((preference, exchange.replace("%", domain), unusable, None))
+                exchange, unusable = UNUSABLE[target][0].replace("%", domain), UNUSABLE[target][1]
+                named.append((preference, exchange, unusable, MailHost(exchange, is_host=False)))
+            elif target == AGAIN:
+                named.append((preference, *named[0][1:]))
             else:
-                kind, _, session = target.partition(":")
-                drawn = self.makers.draw(replace(plan.wish, session=session or plan.wish.session))
+                kind, session, tlsa = (*target.split(":"), "", "")[:3]
+                wish = replace(plan.wish, session=session or plan.wish.session, tlsa=tlsa or plan.wish.tlsa)
+                drawn = self.makers.draw(wish)
                 name = self._host_name(domain, n, drawn)
-                named.append((preference, name, None, self._target(name, domain, zone, kind, drawn)))
+                # Who hosts it knows the domain by the name that it is an alias of, where that one is signed.
+                own = alias.target if alias and scenario.alias == "signed" else domain
+                named.append((preference, name, None, self._target(name, own, zone, kind, drawn)))
         return named
 
     def _host_name(self, domain: str, n: int, drawn: Drawn) -> str:
@@ -229,14 +179,14 @@ class _Population:
         return Alias(f"host-of-{name}", zone)
 
     def _texts(
-        self, domain: str, zone: Zone, plan: Plan, exchanges: Sequence[tuple[int, MailHost | None]]
+        self, domain: str, zone: Zone, plan: Plan, exchanges: Sequence[tuple[int, MailHost]]
     ) -> tuple[Row, Row, Row]:
         record = plan.sts_record or self._draw_text("sts_records", zone)
         policy = plan.sts_policy or self._draw_text("sts_policies", zone)
         if f"mta-sts.{domain}" in self.listed:
             record = "none"
-        patterns = [host.name for _, host in exchanges if host] or [f"*.{domain}"]
-        sts_txt, verdict = publish_sts(self.world, self.rng, domain, zone, record, policy, patterns)
+        mx_hosts = [host.name for _, host in exchanges if host.is_host] or [f"*.{domain}"]
+        sts_txt, verdict = publish_sts(self.world, self.rng, domain, zone, record, policy, mx_hosts)
         tlsrpt = plan.tlsrpt or self._draw_text("tlsrpt", zone)
         tlsrpt_txt, tlsrpt_verdict = publish_tlsrpt(self.world, domain, zone, tlsrpt)
         return sts_txt, tlsrpt_txt, verdict | tlsrpt_verdict
@@ -247,20 +197,17 @@ class _Population:
         return word if zone.secure or not is_bogus(word) else wheel.words[-1]
 
 
-def is_bogus(word: str) -> bool:
-    """Whether a scenario is about failed validation, which takes a signed zone."""
-    return word.endswith("bogus")
-
-
-def domain_names_truth(domain: str, exchanges: Sequence[tuple[int, MailHost | None]]) -> Row:
+def domain_names_truth(domain: str, exchanges: Sequence[tuple[int, MailHost]]) -> Row:
     """Return what the certificates of the primary hosts come to for the domain."""
     lowest = min((preference for preference, _ in exchanges), default=0)
-    done = [host for p, host in exchanges if p == lowest and host is not None and host.completed]
-    if not done:
+    primary = [host for preference, host in exchanges if preference == lowest]
+    orders = [host.order for host in primary if host.order is not None]
+    if not orders:
         return {"name_domain_ok": None, "primary_pkix_ok": None}
+    judged = [endpoint["pkix_ok"] for host in primary for endpoint in host.endpoints]
     return {
-        "name_domain_ok": all(domain in [name.lower() for name in host.dns_names] for host in done),
-        "primary_pkix_ok": all(host.pkix_ok for host in done),
+        "name_domain_ok": all(domain in [name.lower() for name in order.dns_names] for order in orders),
+        "primary_pkix_ok": all(pkix_ok for pkix_ok in judged if pkix_ok is not None),
     }
 
 

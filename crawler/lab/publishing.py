@@ -14,7 +14,8 @@ from crawler.lab.txt_scenarios import (
     StsRecordScenario,
     TlsrptScenario,
 )
-from crawler.lab.world import INSECURE, Alias, World, Zone
+from crawler.lab.world import World
+from crawler.lab.zones import INSECURE, Alias, Zone
 
 STS_HOSTING = "sts-hosting.example"
 """Zone of a provider that hosts policies; insecure."""
@@ -34,14 +35,14 @@ NOTHING: Row = {
 
 
 def publish_sts(
-    world: World, rng: Random, domain: str, zone: Zone, record: str, policy: str, patterns: Sequence[str]
+    world: World, rng: Random, domain: str, zone: Zone, record: str, policy: str, mx_hosts: Sequence[str]
 ) -> tuple[Row, Row]:
     """Publish what the words say; return the truth of the TXT lookup and of the verdict columns."""
     scenario = STS_RECORD_SCENARIOS[record]
     lookup = _publish_record(world, domain, zone, scenario)
     verdict = NOTHING | {"sts_record": scenario.verdict, "sts_id": scenario.sts_id}
     if scenario.is_fetched:
-        verdict |= publish_policy(world, rng, domain, zone, POLICY_SCENARIOS[policy], tuple(patterns))
+        verdict |= publish_policy(world, rng, domain, zone, POLICY_SCENARIOS[policy], tuple(mx_hosts))
     return lookup, verdict
 
 
@@ -89,11 +90,11 @@ def _publish_tlsrpt_record(world: World, domain: str, zone: Zone, scenario: Tlsr
 
 
 def publish_policy(
-    world: World, rng: Random, domain: str, zone: Zone, scenario: PolicyScenario, patterns: tuple[str, ...]
+    world: World, rng: Random, domain: str, zone: Zone, scenario: PolicyScenario, mx_hosts: tuple[str, ...]
 ) -> Row:
     """Put up a policy host, declare its row, and return the verdict columns it settles."""
     host = f"mta-sts.{domain}"
-    body = scenario.text.body(patterns)
+    body = scenario.text.body(mx_hosts)
     connect = scenario.server.get("connect", "accept")
     address = None
     if scenario.host in ("found", "alias"):
@@ -120,15 +121,15 @@ def publish_policy(
         "body": body if scenario.body_read else None,
     }
     world.truth("sts_policies", row)
-    return _policy_verdict(scenario, patterns)
+    return _policy_verdict(scenario, mx_hosts)
 
 
-def _policy_verdict(scenario: PolicyScenario, patterns: tuple[str, ...]) -> Row:
+def _policy_verdict(scenario: PolicyScenario, mx_hosts: tuple[str, ...]) -> Row:
     verdict: Row = {"sts_policy": scenario.verdict, "sts_policy_syntax": scenario.syntax}
     if scenario.verdict == "valid":
         text = scenario.text
-        own = patterns if text.mx_patterns is None else text.mx_patterns
-        verdict |= {"sts_mode": text.mode, "sts_max_age": text.max_age, "sts_mx_patterns": list(own)}
+        own = list(text.patterns(mx_hosts))
+        verdict |= {"sts_mode": text.mode, "sts_max_age": text.max_age, "sts_mx_patterns": own}
     return verdict
 
 

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from crawler.lab.associations import fill_associations
+from crawler.lab.associations import fill_associations, find_associations
 from crawler.lab.authority_cache import CacheError, keep_authority, open_authority
 from crawler.lab.landmarks import CONTROL_HOSTS, place_landmarks
 from crawler.lab.launch import LabEndpoints
@@ -68,10 +68,13 @@ async def _serve(domains: Path, profile: Path, seed: int, state: Path, cache: Pa
     issued = authority.issue(internet.certificates, now)
     keep_authority(authority, cache)
     chains = {order_id: certificate.digests for order_id, certificate in issued.items()}
-    fill_associations(internet, chains)
+    associations = find_associations(
+        internet, {word: certificate.path for word, certificate in issued.items()}
+    )
+    fill_associations(internet, associations)
     state.mkdir(parents=True, exist_ok=True)
     authority.write_root_store(state / ROOT_STORE_FILE)
-    write_truth(internet, chains, state / TRUTH_FOLDER)
+    write_truth(internet, chains, state / TRUTH_FOLDER, associations)
     async with serve_internet(internet, authority, issued, visits=visits) as ports:
         endpoints = LabEndpoints(
             resolver=f"127.0.0.1:{ports.dns}",

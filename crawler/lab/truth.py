@@ -30,18 +30,24 @@ ODD_HOSTS_FILE = "odd_hosts.csv"
 UNDECLARED = "undeclared"
 
 
-def write_truth(internet: Internet, chains: Mapping[str, Sequence[str]], folder: Path) -> None:
+def write_truth(
+    internet: Internet,
+    chains: Mapping[str, Sequence[str]],
+    folder: Path,
+    associations: Mapping[str, str] | None = None,
+) -> None:
     """Write the truth of an internet whose certificates are issued.
 
     chains: order id to the SHA-256 of each certificate as sent, the server's own first, in hexadecimal.
-    Raises KeyError for an order that was reached and not issued.
+    associations: what each placeholder in TLSA records stands for. Raises KeyError for an order that was
+    reached and not issued, and for a placeholder that is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for table in TRUTH_KEYS:
         rows: Iterable[Row] = internet.truth.get(table, [])
         if table == "certificates":
             rows = _issued_certificates(rows, chains)
-        flat = [dict(_leaves(row, "", chains)) for row in rows]
+        flat = [dict(_leaves(row, "", chains, associations or {})) for row in rows]
         pq.write_table(_flat_table(flat, TRUTH_KEYS[table]), folder / f"{table}.parquet")
     lines = [f"{host},{address}\n" for host, address in internet.odd_hosts]
     (folder / ODD_HOSTS_FILE).write_text("mx_host,address\n" + "".join(lines), encoding="ascii")
@@ -61,19 +67,29 @@ def _issued_certificates(rows: Iterable[Row], chains: Mapping[str, Sequence[str]
     return issued.values()
 
 
-def _leaves(row: Row, prefix: str, chains: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Any]]:
+def _leaves(
+    row: Row, prefix: str, chains: Mapping[str, Sequence[str]], associations: Mapping[str, str]
+) -> Iterator[tuple[str, Any]]:
     for name, value in row.items():
+        path = prefix + name
         if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name}.", chains)
+            yield from _leaves(value, f"{path}.", chains, associations)
         elif isinstance(value, tuple):
-            yield prefix + name, [digest for order_id in value for digest in chains[order_id]]
-        elif prefix == "tlsa." and name == "records" and value:
-            yield (
-                prefix + name,
-                [r | {"association_data": resolve(r["association_data"], chains)} for r in value],
-            )
+            yield path, [digest for order_id in value for digest in chains[order_id]]
+        elif path in ("tlsa.records", "tlsa_expanded.records"):
+            yield path, _placed(value, associations)
+        elif path == "tlsa_records":
+            placed = _placed(value, associations)
+            yield path, [{k: v for k, v in record.items() if k != "association_data"} for record in placed]
         else:
-            yield prefix + name, value
+            yield path, value
+
+
+def _placed(records: Sequence[Row], associations: Mapping[str, str]) -> list[Row]:
+    """Return TLSA records with their data in place of placeholders, in the order of a lookup."""
+    members = ("usage", "selector", "matching_type", "association_data")
+    placed = [r | {"association_data": resolve(r["association_data"], associations)} for r in records]
+    return sorted(placed, key=lambda record: [record[member] for member in members])
 
 
 def _flat_table(rows: Sequence[Row], keys: Sequence[str]) -> pa.Table:

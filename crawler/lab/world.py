@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from publicsuffixlist import PublicSuffixList
@@ -14,11 +15,14 @@ from crawler.lab.certificate_scenarios import (
     Key,
     certificate_truth,
 )
+from crawler.lab.dane_rules import Base, choose_bases, dane_columns
+from crawler.lab.delivery_rules import MailHost
 from crawler.lab.internet import CertificateOrder, DnsAnswer, Internet
 from crawler.lab.lookups import FAILED_LOOKUPS, Row, denied, found, found_by_alias
 from crawler.lab.sites import Site, make_site
 from crawler.lab.smtp_scenarios import SMTP_SCENARIOS
-from crawler.lab.tlsa_scenarios import TLSA_SCENARIOS, tlsa_verdict
+from crawler.lab.tlsa_scenarios import TLSA_SCENARIOS, TlsaSet, tlsa_verdict
+from crawler.lab.zones import INSECURE, Alias, Zone
 
 _NETWORK_SIZE = 250
 """Addresses used of a /24."""
@@ -39,47 +43,17 @@ TRUTH_TABLES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Zone:
-    """Security of a zone's answers, and of its denials."""
-
-    secure: bool
-    denials_secure: bool
-
-    def denied(self, kind: str, status: str) -> Row:
-        """Return the truth of a denial in this zone."""
-        return denied(kind, status, secure=self.denials_secure)
-
-
-INSECURE = Zone(secure=False, denials_secure=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """Where a CNAME record leads."""
-
-    target: str
-    zone: Zone
-    """Of the target."""
-
-
-@dataclass(frozen=True, slots=True)
 class Certified:
     """A certificate in use: its order, and what it is worth to the host that uses it."""
 
     order_id: str
     verdict: Row
-    dns_names: tuple[str, ...]
+    order: CertificateOrder
 
 
-@dataclass(frozen=True, slots=True)
-class MailHost:
-    """What domain verdicts need to know of a mail host."""
-
-    name: str
-    completed: bool = False
-    """TLS was completed at some address."""
-    pkix_ok: bool = False
-    dns_names: tuple[str, ...] = ()
+@cache
+def _public_suffixes() -> PublicSuffixList:
+    return PublicSuffixList(only_icann=True)
 
 
 @dataclass(slots=True)
@@ -95,7 +69,7 @@ class World:
     _reached: set[str] = field(default_factory=set)
     _panels_used: int = 0
     _networks_used: int = 0
-    _suffixes: PublicSuffixList = field(default_factory=lambda: PublicSuffixList(only_icann=True))
+    _suffixes: PublicSuffixList = field(default_factory=_public_suffixes)
 
     def truth(self, table: str, row: Row) -> None:
         """Declare a row."""
@@ -204,7 +178,7 @@ class World:
         else:
             order = scenario.make_order(host, domain, key)
         self.order(order_id, order)
-        return Certified(order_id, scenario.verdict(), self.internet.certificates[order_id].dns_names)
+        return Certified(order_id, scenario.verdict(), self.internet.certificates[order_id])
 
     def reach(self, order_id: str) -> None:
         """Declare that a survey meets this certificate."""
@@ -232,12 +206,17 @@ class World:
             values = [address for address in addresses if (":" in address) == (kind == "AAAA")]
             row[member] = self._publish_addresses(name, kind, values, zone, alias)
         self.truth("mx_hosts", row)
-        lookup = self._publish_tlsa(name, zone, tlsa, certified)
+        scenario = TLSA_SCENARIOS[tlsa]
+        own = self._publish_tlsa(name, zone, scenario.own, certified)
+        expanded = None
+        if alias:
+            expanded = self._publish_tlsa(alias.target, alias.zone, scenario.expanded, certified)
+        endpoints = []
         for site in sites:
-            self._declare_session(name, site, certified, lookup)
-        if certified is None or not any(site.scenario.handshake for site in sites):
-            return MailHost(name)
-        return MailHost(name, True, certified.verdict["pkix_ok"], certified.dns_names)
+            bases = choose_bases(row["aaaa" if ":" in site.server.address else "a"], own, expanded)
+            endpoints.append(self._declare_session(name, site, certified, own, expanded, bases))
+        completed = certified is not None and any(site.scenario.handshake for site in sites)
+        return MailHost(name, tuple(endpoints), certified.order if certified and completed else None)
 
     def _publish_addresses(
         self, name: str, kind: str, values: Sequence[str], zone: Zone, alias: Alias | None
@@ -249,20 +228,39 @@ class World:
             return found(kind, values, secure=zone.secure)
         return self.answer_alias(name, zone, alias, kind, values)
 
-    def _publish_tlsa(self, name: str, zone: Zone, word: str, certified: Certified | None) -> Row:
-        owner, scenario = f"_25._tcp.{name}", TLSA_SCENARIOS[word]
-        if scenario.failure:
-            return self.fail(owner, "TLSA", scenario.failure, [f"3 1 1 {'0' * 64}"])
-        if not scenario.records or certified is None:
-            return zone.denied("TLSA", "nxdomain")
-        members = ("usage", "selector", "matching_type", "association_data")
-        records = sorted(scenario.placed_records(certified.order_id))
-        self.answer(owner, "TLSA", ["{} {} {} {}".format(*record) for record in records], zone)
-        return found(
-            "TLSA", [dict(zip(members, record, strict=True)) for record in records], secure=zone.secure
-        )
+    def _publish_tlsa(self, name: str, zone: Zone, rrset: TlsaSet, certified: Certified | None) -> Base:
+        owner, entries = f"_25._tcp.{name}", rrset.entries
+        order_id = certified.order_id if certified else ""
+        if certified is None and any(entry.of for entry in entries):
+            entries = ()
+        if rrset.failure:
+            lookup = self.fail(owner, "TLSA", rrset.failure, [f"3 1 1 {'0' * 64}"])
+        elif entries:
+            zone = INSECURE if rrset.is_unsigned else zone
+            self.answer(owner, "TLSA", [entry.rdata(order_id) for entry in entries], zone)
+            records = [
+                {
+                    "usage": entry.usage,
+                    "selector": entry.selector,
+                    "matching_type": entry.matching_type,
+                    "association_data": entry.association_data(order_id),
+                }
+                for entry in entries
+            ]
+            lookup = found("TLSA", records, secure=zone.secure)
+        else:
+            lookup = zone.denied("TLSA", "nxdomain")
+        return Base(domain=name, lookup=lookup, entries=entries, order_id=order_id)
 
-    def _declare_session(self, name: str, site: Site, certified: Certified | None, lookup: Row) -> None:
+    def _declare_session(
+        self,
+        name: str,
+        site: Site,
+        certified: Certified | None,
+        own: Base,
+        expanded: Base | None,
+        bases: Sequence[Base],
+    ) -> Row:
         scenario, address = site.scenario, site.server.address
         completed = bool(scenario.handshake)
         if certified and site.server.default_certificate != certified.order_id:
@@ -275,21 +273,21 @@ class World:
         if sessions is None:
             certificate = (order_id, self.internet.certificates[order_id].key) if order_id else None
             sessions = self._sessions[address, order_id] = site.session_rows(certificate)
+        lookups = {"tlsa": own.lookup, "tlsa_expanded": expanded.lookup if expanded else None}
         for session in sessions:
-            self.truth("sessions", {"mx_host": name, **session, "tlsa": lookup})
-        verdict = certified.verdict if certified and completed else NO_TLS_VERDICT
-        self.truth(
-            "session_verdicts",
-            {
-                "mx_host": name,
-                "address": address,
-                **({"attempt": len(sessions)} if scenario.attempts_declared else {}),
-                "basis": "direct",
-                "outcome": scenario.outcome,
-                **verdict,
-                **tlsa_verdict(lookup),
-            },
-        )
+            self.truth("sessions", {"mx_host": name, **session, **lookups})
+        verdict = {
+            "mx_host": name,
+            "address": address,
+            **({"attempt": len(sessions)} if scenario.attempts_declared else {}),
+            "basis": "direct",
+            "outcome": scenario.outcome,
+            **(certified.verdict if certified and completed else NO_TLS_VERDICT),
+            **tlsa_verdict(own.lookup),
+            **dane_columns(bases, scenario.outcome, certified.order if certified else None),
+        }
+        self.truth("session_verdicts", verdict)
+        return verdict
 
     def host_without_address(self, name: str, zone: Zone, provider: str, word: str) -> MailHost:
         """Put a host without usable addresses: no_address, nxdomain or a word of FAILED_LOOKUPS."""
@@ -303,4 +301,4 @@ class World:
             else:
                 row[member] = self.fail(name, kind, word, ["192.0.2.1"] if kind == "A" else ["2001:db8::1"])
         self.truth("mx_hosts", row)
-        return MailHost(name)
+        return MailHost(name, addresses_known=word in ("no_address", "nxdomain"))

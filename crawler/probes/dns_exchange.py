@@ -20,6 +20,7 @@ from crawler.probes.congestion import Congestion
 from crawler.probes.dns_question import Question, Waiting
 from crawler.probes.dns_tcp import reply_over_tcp
 from crawler.probes.reach import family_of
+from crawler.probes.silence import Silence
 from crawler.protocol.dns_wire import DnsReply, DnsWireError, QueryType, decode_reply
 
 _SOCKETS = 4
@@ -58,16 +59,28 @@ class Exchange(NamedTuple):
 
 @asynccontextmanager
 async def open_exchange(
-    address: str, port: int, *, timeout_seconds: float, attempts: int, most_in_flight: int = 1000
+    address: str,
+    port: int,
+    *,
+    timeout_seconds: float,
+    attempts: int,
+    most_in_flight: int = 1000,
+    outlasts_silence: bool = False,
 ) -> AsyncIterator["DnsExchange"]:
-    """Open the sockets to a resolver. A question is asked again after the timeout, up to `attempts` times."""
-    exchange = DnsExchange(address, port, timeout_seconds, attempts, most_in_flight)
+    """Open the sockets to a resolver. A question is asked again after the timeout, up to `attempts` times.
+
+    With `outlasts_silence`, questions wait while the resolver is gone, however long.
+    """
+    silence = Silence(address, port) if outlasts_silence else None
+    exchange = DnsExchange(address, port, timeout_seconds, attempts, most_in_flight, silence)
     try:
         async with trio.open_nursery() as nursery:
             for endpoint in exchange.endpoints:
                 nursery.start_soon(exchange.receive, *endpoint)
             nursery.start_soon(exchange.send)
             nursery.start_soon(exchange.sweep)
+            if silence is not None:
+                nursery.start_soon(silence.look_after, exchange.ask_again)
             yield exchange
             nursery.cancel_scope.cancel()
     finally:
@@ -78,7 +91,13 @@ class DnsExchange:
     """The sockets, and the questions on their way. Made by `open_exchange`."""
 
     def __init__(
-        self, address: str, port: int, timeout_seconds: float, attempts: int, most_in_flight: int
+        self,
+        address: str,
+        port: int,
+        timeout_seconds: float,
+        attempts: int,
+        most_in_flight: int,
+        silence: Silence | None,
     ) -> None:
         self._address = address
         self._port = port
@@ -95,6 +114,11 @@ class DnsExchange:
         """Set when there is a question to send."""
         self._repeated: deque[tuple[float, Question, list[tuple[Waiting, int]]]] = deque()
         """Questions answered at a later attempt: when to look whether the earlier ones were lost."""
+        self._silence = silence
+        self._heard_at = self._now()
+        """When the resolver last sent anything."""
+        self._doubtful: list[Question] = []
+        """Questions given up while nothing was heard: asked again when the resolver is there."""
         self.congestion = Congestion(most_in_flight, timeout_seconds)
         self.endpoints: list[tuple[socket.socket, Waiting]] = []
         try:
@@ -103,6 +127,11 @@ class DnsExchange:
         except OSError:
             self.close()
             raise
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the resolver while it is gone, in one line; None: nothing known."""
+        return None if self._silence is None else self._silence.problem
 
     def close(self) -> None:
         """Close the sockets."""
@@ -164,7 +193,9 @@ class DnsExchange:
                 return
 
     def _send_queued(self) -> None:
-        """Send what waits for its turn, as far as the level allows."""
+        """Send what waits for its turn, as far as the level allows; nothing to a resolver that is gone."""
+        if self.problem is not None:
+            return
         while self._queue and len(self._in_flight) < self.congestion.level:
             question = self._queue.popleft()
             if question.task is not None:
@@ -198,6 +229,7 @@ class DnsExchange:
                     for question in waiting.values():
                         question.failure = LookupStatus.UNREACHABLE
                 else:
+                    self._heard_at = self._now()
                     self._take(octets, waiting)
             if self._queue:
                 self._send_queued()
@@ -262,8 +294,20 @@ class DnsExchange:
             question.losses += 1
         if question.losses < self._attempts and question.attempts < _MOST_TIMES * self._attempts:
             self._queue.appendleft(question)
+        elif self._silence is not None and self._heard_at < sent_at and not question.is_asked_anew:
+            self._doubtful.append(question)
+            self._silence.doubt()
         else:
             self._finish(question)
+
+    def ask_again(self) -> None:
+        """Ask again what was given up while the resolver may have been gone: it is there."""
+        for question in self._doubtful:
+            question.losses = question.attempts = 0
+            question.is_asked_anew = True
+        self._queue.extendleft(self._doubtful)
+        self._doubtful.clear()
+        self._asked.set()
 
     async def _ask_over_tcp(self, question: Question) -> None:
         """Ask again over TCP; without a whole reply the question ends truncated."""

@@ -18,6 +18,7 @@ class Question:
         "body",
         "ended_at",
         "failure",
+        "is_asked_anew",
         "is_late",
         "losses",
         "reply",
@@ -45,6 +46,8 @@ class Question:
         """Where replies are awaited. All attempts stay open: a slow answer to the first is an answer."""
         self.started_at = 0.0
         self.ended_at = 0.0
+        self.is_asked_anew = False
+        """It was given up before, when the resolver may have been gone."""
         self.is_late = False
         """A reply to an earlier attempt came after that to the last."""
 

@@ -43,8 +43,11 @@ _NEGATIVE_TTL_SECONDS = 60
 
 
 @asynccontextmanager
-async def open_resolver(settings: Settings) -> AsyncIterator["Resolver"]:
-    """Open the resolver that the settings name, or the system's. Raises SettingsError if there is none."""
+async def open_resolver(settings: Settings, *, outlasts_silence: bool = False) -> AsyncIterator["Resolver"]:
+    """Open the resolver that the settings name, or the system's. Raises SettingsError if there is none.
+
+    With `outlasts_silence`, lookups wait while the resolver is gone, however long.
+    """
     address, port = resolver_endpoint(settings.resolver or system_resolver())
     async with open_exchange(
         address,
@@ -52,6 +55,7 @@ async def open_resolver(settings: Settings) -> AsyncIterator["Resolver"]:
         timeout_seconds=settings.dns_timeout_seconds,
         attempts=settings.dns_attempts,
         most_in_flight=settings.questions_in_flight,
+        outlasts_silence=outlasts_silence,
     ) as exchange:
         yield Resolver(exchange, is_trusted=_is_trusted(address, settings))
 
@@ -106,6 +110,11 @@ class Resolver:
         self._is_trusted = is_trusted
         self._in_flight: dict[_Key, _InFlight] = {}
         self._kept = _Kept()
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the resolver while it is gone, in one line; None: nothing known."""
+        return self._exchange.problem
 
     async def mx(self, name: str) -> MxLookup:
         """Look up the MX records of a domain (RFC 5321 s5.1)."""

@@ -39,6 +39,7 @@ async def observe_session(
     tlsa: TlsaLookup | None,
     settings: Settings,
     *,
+    tlsa_expanded: TlsaLookup | None = None,
     attempt: int = 1,
     connect: Connect = open_tcp,
 ) -> ObservedSession:
@@ -49,10 +50,12 @@ async def observe_session(
     """
     if not may_contact(address, settings):
         reason = Failure.SPECIAL_PURPOSE_ADDRESS
-        return unattempted_session(mx_host, address, tlsa, settings, reason, attempt=attempt)
+        return unattempted_session(
+            mx_host, address, tlsa, settings, reason, tlsa_expanded=tlsa_expanded, attempt=attempt
+        )
     progress = _Progress()
     await _visit(progress, mx_host, address, settings, connect)
-    session = _record(progress, mx_host, address, tlsa, settings, attempt)
+    session = _record(progress, mx_host, address, tlsa, tlsa_expanded, settings, attempt)
     return ObservedSession(session=session, certificates=progress.certificates)
 
 
@@ -63,11 +66,12 @@ def unattempted_session(
     settings: Settings,
     reason: Failure,
     *,
+    tlsa_expanded: TlsaLookup | None = None,
     attempt: int = 1,
 ) -> ObservedSession:
     """Return the row of an endpoint that is not asked, with the reason why."""
     progress = _Progress(failure=reason)
-    session = _record(progress, mx_host, address, tlsa, settings, attempt)
+    session = _record(progress, mx_host, address, tlsa, tlsa_expanded, settings, attempt)
     return ObservedSession(session=session, certificates=())
 
 
@@ -76,6 +80,7 @@ def _record(
     mx_host: str,
     address: str,
     tlsa: TlsaLookup | None,
+    tlsa_expanded: TlsaLookup | None,
     settings: Settings,
     attempt: int,
 ) -> Session:
@@ -106,6 +111,7 @@ def _record(
         if progress.greeting is None
         else any(dialogue.was_pushed_back for dialogue in progress.dialogues),
         tlsa=tlsa,
+        tlsa_expanded=tlsa_expanded,
         started_at=progress.started_at,
         connect_seconds=seconds.get(SessionStage.CONNECT),
         greeting_seconds=seconds.get(SessionStage.GREETING),

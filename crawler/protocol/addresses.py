@@ -1,6 +1,7 @@
 """IP addresses: which are never to be contacted, and which network one belongs to."""
 
 import ipaddress
+from bisect import bisect
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 # IANA IPv4 Special-Purpose Address Registry (RFC 6890 and successors), and the multicast space. The blocks
@@ -28,6 +29,11 @@ _IPV4_SPECIAL = tuple(
         "240.0.0.0/4",  # reserved, and limited broadcast
     )
 )
+
+_IPV4_FIRST, _IPV4_LAST = zip(
+    *sorted((int(network[0]), int(network[-1])) for network in _IPV4_SPECIAL), strict=True
+)
+"""First and last address of each: they are looked up for every endpoint, twice."""
 
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 """All that IANA allocates for global unicast (RFC 4291 s2.4); any other address is special or reserved."""
@@ -63,7 +69,9 @@ def is_special_purpose(address: str) -> bool:
 
 
 def _is_special_ipv4(address: IPv4Address) -> bool:
-    return any(address in network for network in _IPV4_SPECIAL)
+    number = int(address)
+    before = bisect(_IPV4_FIRST, number)
+    return before > 0 and number <= _IPV4_LAST[before - 1]
 
 
 def embedded_ipv4(address: IPv6Address) -> IPv4Address | None:
@@ -82,5 +90,5 @@ def network_of(address: str) -> str:
     """
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, IPv6Address):
-        return str(IPv6Network((int(parsed), 48), strict=False))
-    return str(IPv4Network((int(parsed), 24), strict=False))
+        return f"{IPv6Address(int(parsed) >> 80 << 80)}/48"
+    return f"{IPv4Address(int(parsed) >> 8 << 8)}/24"

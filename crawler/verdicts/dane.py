@@ -201,15 +201,18 @@ def _trust(
             return DaneReason.NOT_YET_VALID
     except (crypto.Error, ValueError):  # a date that OpenSSL had no need to read
         return DaneReason.NO_PATH
-    names = _presented_names(leaf)
-    if not any(matches_dns_id(name, reference) for name in names for reference in references):
-        return DaneReason.NAME_MISMATCH
-    return None
+    return None if is_for_any(leaf, references) else DaneReason.NAME_MISMATCH
 
 
 def _is_for_servers(path: _Path) -> bool:
     ders = [crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate) for certificate in path]
     return key_may_serve(ders[0]) and all(map(is_for_servers, ders))
+
+
+def is_for_any(leaf: Certificate, references: Sequence[str]) -> bool:
+    """Whether a server's certificate names one of the hosts or domains given, by the rules of DANE-TA."""
+    names = _presented_names(leaf)
+    return any(matches_dns_id(name, reference) for name in names for reference in references)
 
 
 def _presented_names(leaf: Certificate) -> Sequence[str]:

@@ -6,6 +6,7 @@ preference (RFC 5321 s5.1).
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from crawler.outcomes import (
     AuthenticatedBy,
@@ -27,18 +28,18 @@ from crawler.verdicts.outcome import ANSWERED
 class Route:
     """One MX host of a domain at one address, with what its session verdict says."""
 
-    mx_host: str
-    address: str | None
-    """None: the host has none, or is no host."""
-    preference: int
-    is_primary: bool
-    outcome: Outcome
-    pkix_ok: bool | None
-    reason: PkixReason | None
-    """Why the certificate is not valid."""
-    dane: DaneStatus
-    """For this domain: a DANE-TA certificate may be for the domain itself (RFC 7672 s3.2.2)."""
-    dane_reason: DaneReason | None
+    mx_host: Annotated[str, "exchange, or the domain itself"]
+    address: Annotated[str | None, "null: the host has none, or is no host"]
+    preference: Annotated[int, "its best preference value"]
+    is_primary: Annotated[bool, "it has the lowest preference"]
+    outcome: Annotated[Outcome, "not_attempted without an address"]
+    pkix_ok: Annotated[bool | None, "as in the session verdict"]
+    reason: Annotated[PkixReason | None, "why the certificate is not valid"]
+    dane: Annotated[
+        DaneStatus, "a DANE-TA certificate may be for the domain itself too, once judged for it (s3.2.2)"
+    ]
+    dane_reason: Annotated[DaneReason | None, "null unless mismatched"]
+    may_have_address: Annotated[bool, "without an address: the lookups failed, so there may be one"] = False
 
 
 _DANE_ALLOWS: dict[DaneStatus, bool | None] = {
@@ -96,10 +97,19 @@ def dane_action(mx_status: DnssecStatus, routes: Sequence[Route]) -> SenderActio
     """Return what a sender that does DANE would do; without secure MX records it does none (s2.2.1)."""
     if mx_status in (DnssecStatus.INDETERMINATE, DnssecStatus.BOGUS, DnssecStatus.UNVALIDATED):
         return SenderAction.UNKNOWN
-    has_records = any(route.dane not in _WITHOUT for route in routes)
-    if mx_status is not DnssecStatus.SECURE or not has_records:
+    if mx_status is not DnssecStatus.SECURE:
         return SenderAction.OPPORTUNISTIC
-    return _act(routes, lambda route: _DANE_ALLOWS[route.dane] if route.outcome in ANSWERED else None)
+    if any(route.dane not in _WITHOUT for route in routes if route.address is not None):
+        return _act(routes, _allows_dane)
+    is_known = any(map(_allows_dane, routes)) or not any(route.may_have_address for route in routes)
+    return SenderAction.OPPORTUNISTIC if is_known else SenderAction.UNKNOWN
+
+
+def _allows_dane(route: Route) -> bool | None:
+    """Whether a sender that does DANE may deliver over a route; None: not known."""
+    if route.dane is DaneStatus.LOOKUP_FAILED:  # whoever answers (s2.1.2)
+        return False
+    return _DANE_ALLOWS[route.dane] if route.outcome in ANSWERED else None
 
 
 def sts_action(policy: Policy | None, routes: Sequence[Route]) -> SenderAction:

@@ -1,11 +1,13 @@
 """Judge the MTA-STS record and policy of a domain (RFC 8461)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from crawler.outcomes import (
     Failure,
     FetchStage,
     PkixReason,
+    ResultType,
     StsPolicySyntax,
     StsPolicyVerdict,
     StsRecordVerdict,
@@ -27,6 +29,14 @@ _OF_CERTIFICATE = {
 }
 """Every other reason is one of the path: untrusted."""
 
+_OF_VERDICT = {
+    StsPolicyVerdict.CERTIFICATE_EXPIRED: ResultType.STS_WEBPKI_INVALID,
+    StsPolicyVerdict.CERTIFICATE_NAME: ResultType.STS_WEBPKI_INVALID,
+    StsPolicyVerdict.CERTIFICATE_UNTRUSTED: ResultType.STS_WEBPKI_INVALID,
+    StsPolicyVerdict.SYNTAX: ResultType.STS_POLICY_INVALID,
+}
+"""Every other failure is one of the fetch."""
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyJudgement:
@@ -46,14 +56,22 @@ def judge_record(lookup: TxtLookup | None) -> tuple[StsRecordVerdict, str | None
     return parse_records(lookup.texts)
 
 
-def judge_policy(fetched: StsPolicy | None, judge: PkixJudge) -> PolicyJudgement:
+def policy_result(verdict: StsPolicyVerdict) -> ResultType | None:
+    """Return the registered word for why a policy fails (RFC 8460 s4.3); None: it does not, or no fetch."""
+    if verdict in (StsPolicyVerdict.VALID, StsPolicyVerdict.NOT_ATTEMPTED):
+        return None
+    return _OF_VERDICT.get(verdict, ResultType.STS_POLICY_FETCH_ERROR)
+
+
+def judge_policy(fetched: StsPolicy | None, judge: PkixJudge, at: datetime | None = None) -> PolicyJudgement:
     """Judge a policy fetch by its first failure, whatever the record says.
 
-    The judge must know every certificate of the policy host's chain (KeyError).
+    at: when the policy host's certificate must be valid; None: at the start of the fetch. The judge must
+    know every certificate of the policy host's chain (KeyError).
     """
     if fetched is None or fetched.failure is Failure.OPTED_OUT:
         return PolicyJudgement(StsPolicyVerdict.NOT_ATTEMPTED)
-    failure = _fetch_failure(fetched, judge)
+    failure = _fetch_failure(fetched, judge, at or fetched.fetched_at)
     if failure is not None:
         return PolicyJudgement(failure)
     assert fetched.body is not None
@@ -63,13 +81,13 @@ def judge_policy(fetched: StsPolicy | None, judge: PkixJudge) -> PolicyJudgement
         return PolicyJudgement(StsPolicyVerdict.SYNTAX, syntax=error.syntax)
 
 
-def _fetch_failure(fetched: StsPolicy, judge: PkixJudge) -> StsPolicyVerdict | None:
+def _fetch_failure(fetched: StsPolicy, judge: PkixJudge, at: datetime) -> StsPolicyVerdict | None:
     """Return the first thing that kept the policy text from being had as RFC 8461 s3.3 wants it."""
     if fetched.stage in _BEFORE_TLS:
         timed_out = fetched.stage is FetchStage.HANDSHAKE and fetched.failure is Failure.TIMEOUT
         return StsPolicyVerdict.TIMEOUT if timed_out else _BEFORE_TLS[fetched.stage]
     assert fetched.tls is not None
-    reason = judge.judge(fetched.tls.chain, fetched.policy_host, fetched.fetched_at).reason
+    reason = judge.judge(fetched.tls.chain, fetched.policy_host, at).reason
     if reason is not None:
         return _OF_CERTIFICATE.get(reason, StsPolicyVerdict.CERTIFICATE_UNTRUSTED)
     return _response_failure(fetched)

@@ -14,6 +14,7 @@ from crawler import outcomes as words
 from crawler.records import (
     TABLES,
     AddressLookup,
+    Alert,
     Certificate,
     Domain,
     DomainVerdict,
@@ -152,6 +153,9 @@ class SmallRun:
         keywords_tls: tuple[str, ...] | None = ("PIPELINING",),
         started_at: datetime = STARTED_AT,
         pushed_back: bool = False,
+        masked: bool = False,
+        overwritten: bool = False,
+        alert: Alert | None = None,
         last: bool = True,
         **verdict: Any,
     ) -> None:
@@ -172,15 +176,15 @@ class SmallRun:
                 failure=word(words.Failure, failure) if failure else usual,
                 failure_detail=None,
                 greeting=None if outcome in _UNGREETED else Reply(code=220, lines=("hello",)),
-                greeting_masked=None if outcome in _UNGREETED else False,
+                greeting_masked=None if outcome in _UNGREETED else masked,
                 hello_command=None if outcome in _UNGREETED else "EHLO",
                 hello_code=None if outcome in _UNHEARD else 250,
                 ehlo_keywords=None if outcome in _UNHEARD else ("PIPELINING",),
                 starttls_offered=None if outcome in _UNHEARD else outcome != "no_starttls",
-                starttls_overwritten=None if outcome in _UNHEARD else False,
+                starttls_overwritten=None if outcome in _UNHEARD else overwritten,
                 starttls_reply=Reply(code=220, lines=("go",)) if accepted else None,
                 plaintext_after_220=0 if accepted else None,
-                tls=handshake if completed else (TlsHandshake() if accepted else None),
+                tls=handshake if completed else (TlsHandshake(alert=alert) if accepted else None),
                 hello_tls_code=250 if completed and keywords_tls is not None else None,
                 ehlo_keywords_tls=keywords_tls if completed else None,
                 quit_code=None,
@@ -313,11 +317,16 @@ def _domain_verdict(
     mode: str | None = None,
     tlsrpt: str = "absent",
     name_domain_ok: bool | None = None,
+    uncovered: tuple[str, ...] = (),
+    consistent: bool | None = True,
 ) -> DomainVerdict:
+    """Judge a domain; `uncovered` and `consistent` count where the policy is valid."""
+    is_valid = policy == "valid"
     return DomainVerdict(
         domain=name,
         rule_version=1,
         root_store_sha256=ROOT_STORE,
+        time_used=None,
         sts_record=word(words.StsRecordVerdict, sts),
         sts_id="1" if sts == "valid" else None,
         sts_policy=word(words.StsPolicyVerdict, policy),
@@ -325,11 +334,41 @@ def _domain_verdict(
         sts_mode=word(words.StsMode, mode) if mode else None,
         sts_max_age=86400 if mode else None,
         sts_mx_patterns=() if mode else None,
+        sts_policy_result=None,
+        sts_step=_sts_step(sts, policy, mode, uncovered, consistent),
+        sts_uncovered=uncovered if is_valid else None,
+        sts_consistent=(consistent and mode != "none") if is_valid else None,
+        sts_action=words.SenderAction.OPPORTUNISTIC,
+        dane=words.DaneDomain.ABSENT,
+        dane_action=words.SenderAction.OPPORTUNISTIC,
+        authenticated_by=words.AuthenticatedBy.NONE,
+        routes=(),
         tlsrpt=word(words.TlsrptVerdict, tlsrpt),
         tlsrpt_ruas=("mailto:tls@example.org",) if tlsrpt == "valid" else None,
         name_domain_ok=name_domain_ok,
         primary_pkix_ok=None,
     )
+
+
+def _sts_step(
+    sts: str, policy: str, mode: str | None, uncovered: tuple[str, ...], consistent: bool | None
+) -> int | None:
+    if sts in ("absent", "lookup_failed", "not_attempted"):
+        return None
+    if sts != "valid":
+        return 0
+    if policy != "valid":
+        return {
+            "http_status": 2,
+            "redirect": 2,
+            "content_type": 2,
+            "too_large": 2,
+            "http": 2,
+            "syntax": 3,
+        }.get(policy, 1)
+    if mode == "none" or uncovered:
+        return 4
+    return 6 if consistent else 5
 
 
 def _session_verdict(
@@ -368,6 +407,11 @@ def _session_verdict(
         verify_code=0 if tls else None,
         tlsa_present=None,
         tlsa_dnssec_status=None,
+        dane=words.DaneStatus.NOT_ATTEMPTED,
+        dane_base_domain=None,
+        dane_reason=None,
+        dane_usage=None,
+        tlsa_records=(),
     )
 
 

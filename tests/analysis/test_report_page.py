@@ -12,6 +12,7 @@ from analysis.report import headlines, render_report
 from analysis.sections import SECTIONS
 from tests.analysis.known_run import known_run
 from tests.analysis.paced_run import paced_run
+from tests.analysis.parted_run import parted_run
 from tests.analysis.small_run import SmallRun
 
 _VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -95,6 +96,32 @@ def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     run.session("mx.test", "192.0.2.1", chain=chain, cipher_suite=hostile)
     listed = {"name": hostile, "sha256": "00", "listed": 1, "rejected": 0}
     return page_of(render_report(run.write(tmp_path_factory.mktemp("hostile"), list=listed)))
+
+
+@pytest.fixture(scope="module")
+def parted_page(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """A run with ranks, and with enough providers to draw from."""
+    return page_of(render_report(parted_run().write(tmp_path_factory.mktemp("parted"))))
+
+
+def test_a_claim_beyond_the_list_says_that_its_interval_is_another(parted_page: Page, page: Page) -> None:
+    brief = parted_page.text.partition("In brief")[2].partition("What is counted")[0]
+    assert brief.count("95 % interval") == 2  # the row, and the sentence on it
+    section = parted_page.text.partition("of its domains would have STARTTLS")[2].partition("Counted by")[0]
+    assert section.count("95 % interval") == 12
+    assert "no more, for lack of providers" in page.text
+
+
+def test_each_answer_has_a_chart_of_its_own(parted_page: Page) -> None:
+    section = parted_page.text.partition("Among the first thousand of the list, 50 %")[2]
+    section = section.partition("Counted by")[0]
+    for answer in ("STARTTLS", "valid certificates", "post-quantum"):
+        assert f"{answer}, share of: reachable mail domain of the class" in section
+
+
+def test_a_published_count_without_a_share_is_shown_as_a_count(page: Page) -> None:
+    section = page.text.partition("bear a sign that something on the way")[2].partition("Counted by")[0]
+    assert "2015 41 405" in section
 
 
 def test_it_opens_with_the_headline_its_count_its_bounds_and_its_date(page: Page) -> None:
@@ -284,7 +311,7 @@ def test_headlines_are_a_sentence_and_one_plain_line_per_figure(known_folder: Pa
         "MX host: 5 of 9, and 4 more whose answer is not known "
         "(bounds over all mail-capable domains: 38 to 69 %)"
     )
-    assert len(lines) == len(SECTIONS)
+    assert len(lines) == len(SECTIONS) - 3  # no ranks, and no provider beyond the ten largest
     assert "\u202f" not in "".join(lines)
     opening = (
         "starttls_by_domain 56 % 5 of 9 all, reachable mail domain, determined (of D3) [bounds 38 to 69 %]"

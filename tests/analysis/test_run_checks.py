@@ -98,6 +98,20 @@ BATCHES: list[dict[str, tuple[Fault, tuple[str, str]]]] = [
             ("session_verdicts_match", "judged on attempt 1, the last is 2"),
         ),
     },
+    {
+        "host of a session lost": (
+            drop("mx_hosts", 0),
+            ("sessions_have_hosts", "session without a row in mx_hosts"),
+        ),
+        "host of a verdict lost": (
+            drop("mx_hosts", 0),
+            ("sessions_have_hosts", "session verdict without a row in mx_hosts"),
+        ),
+        "failed without a word": (
+            change("sessions", 2, failure=Failure.UNKNOWN),
+            ("unknown_failures", "1 of 13 failed for an unknown reason"),
+        ),
+    },
 ]
 
 
@@ -192,7 +206,7 @@ PACED_BATCH: dict[str, tuple[Fault, tuple[str, str]]] = {
 @pytest.mark.parametrize(
     ("make_run", "batch"),
     [*((known_run, batch) for batch in BATCHES), (paced_run, PACED_BATCH)],
-    ids=["first", "second", "third", "paced"],
+    ids=["first", "second", "third", "fourth", "paced"],
 )
 def test_faults_are_found(
     make_run: Callable[[], SmallRun], batch: dict[str, tuple[Fault, tuple[str, str]]], tmp_path: Path
@@ -254,6 +268,31 @@ def test_a_figure_row_that_stands_twice_is_found(known: tuple[Path, list[FigureR
     assert [(v.check, v.violation) for v in violations] == [("figure_rows_once", "2 rows")]
 
 
+def test_parts_that_do_not_add_up_are_found(known: tuple[Path, list[FigureRow]]) -> None:
+    folder, rows = known
+    place = next(i for i, row in enumerate(rows) if row.figure == "by_provider")
+    violations = run_checks(folder, [*rows[:place], *rows[place + 1 :]])
+    assert [(v.check, v.subject) for v in violations] == [("parts_add_up", "by_provider: STARTTLS")]
+
+
+@pytest.mark.parametrize(
+    ("interval", "fields"),
+    [
+        ("wilson", {"low": 0.5}),
+        ("cluster", {"low": 0.9, "high": 0.8}),
+        ("cluster", {"low": 0.1, "high": None}),
+    ],
+    ids=str,
+)
+def test_an_interval_that_does_not_fit_is_found(
+    interval: str, fields: dict[str, Any], known: tuple[Path, list[FigureRow]]
+) -> None:
+    folder, rows = known
+    place = next(i for i, row in enumerate(rows) if row.interval == interval)
+    violations = run_checks(folder, [*rows[:place], replace(rows[place], **fields), *rows[place + 1 :]])
+    assert [v.check for v in violations] == ["figures_add_up"]
+
+
 def test_rows_as_they_were_computed_are_sound(known: tuple[Path, list[FigureRow]]) -> None:
     assert run_checks(*known) == []
 
@@ -262,4 +301,4 @@ def test_every_check_opens_with_its_invariant_and_those_on_tables_are_tested() -
     tested = {check for batch in [*BATCHES, PACED_BATCH] for _, (check, _) in batch.values()}
     files = {path.stem: path.read_text() for path in (SQL_FOLDER / "checks").glob("*.sql")}
     assert all(text.startswith("-- ") for text in files.values())
-    assert set(files) - tested == {"domains_listed", "figures_add_up", "figure_rows_once"}
+    assert set(files) - tested == {"domains_listed", "figures_add_up", "figure_rows_once", "parts_add_up"}

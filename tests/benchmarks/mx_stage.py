@@ -59,6 +59,7 @@ async def look_up_paced(row: Row, tools: _Tools) -> Observation:
 FAST = Stage(
     name="resolve",
     tables=("domains",),
+    key=("domain",),
     open_tools=open_tools,
     observe=look_up,
     in_flight="domains_in_flight",

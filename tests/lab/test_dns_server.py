@@ -224,6 +224,7 @@ def test_names_are_written_as_dnspython_writes_them(labels: list[str]) -> None:
         ("TXT", '"two " "strings"'),
         ("TXT", r'"\"quoted\" \200"'),
         ("TLSA", "3 1 1 " + "cd" * 32),
+        ("TLSA", "2 1 0 0102 03"),
         ("SOA", "ns.example. host.example. 1 2 3 4 5"),
     ],
 )
@@ -232,6 +233,11 @@ def test_records_are_written_as_dnspython_writes_them(kind: str, data: str) -> N
         dns.rdataclass.IN, kind, data, origin=dns.name.root, relativize=False
     ).to_wire()
     assert rdata_wire(kind, data) == theirs
+
+
+@pytest.mark.parametrize(("data", "octets"), [("3 1 1 ", "030101"), ("3 1 1 0011", "0301010011")])
+def test_tlsa_records_may_hold_what_dnspython_would_not_write(data: str, octets: str) -> None:
+    assert rdata_wire("TLSA", data).hex() == octets
 
 
 def test_the_server_answers_over_udp_and_tcp_on_one_port(start: "StartLab") -> None:

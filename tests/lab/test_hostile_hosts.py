@@ -9,7 +9,8 @@ import trio
 
 from crawler.lab.certificate_scenarios import CERTIFICATE_SCENARIOS
 from crawler.lab.smtp_scenarios import HOSTILE_SCENARIOS, PASSING_SCENARIOS, SMTP_SCENARIOS
-from crawler.lab.world import INSECURE, World
+from crawler.lab.world import World
+from crawler.lab.zones import INSECURE
 from crawler.probes.session import observe_session
 from crawler.records import Session
 from crawler.settings import Settings

@@ -1,14 +1,19 @@
+import hashlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from crawler.lab.associations import association, fill_associations
+from crawler.lab.associations import association, fill_associations, find_associations
+from crawler.lab.authority import make_authority
 from crawler.lab.comparison import Comparison, TruthError, compare, confusion
-from crawler.lab.internet import ANY_ATTEMPT, DnsAnswer, Internet
+from crawler.lab.internet import ANY_ATTEMPT, CertificateOrder, DnsAnswer, Internet
 from crawler.lab.truth import TRUTH_KEYS, write_truth
 from crawler.lab.world import TRUTH_TABLES
 from crawler.records import TABLE_KEYS
@@ -16,6 +21,7 @@ from crawler.records import TABLE_KEYS
 Row = dict[str, Any]
 Folders = Callable[[dict[str, list[Row]], dict[str, list[Row]]], tuple[Path, Path]]
 
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 CHAINS = {"good": ("aa", "bb"), "rooted": ("cc", "bb", "dd"), "twin": ("aa", "bb")}
 
 
@@ -165,14 +171,27 @@ def test_lists_that_are_empty_in_every_row_agree(folders: Folders) -> None:
 
 
 def test_chains_and_associations_become_digests(folders: Folders) -> None:
-    record = {"usage": 2, "association_data": association("rooted", 1)}
     session = {"mx_host": "mx.a.gov", "address": "127.0.0.1", "attempt": 1}
-    truth = session | {"tls": {"chain": ("rooted",)}, "tlsa": {"records": [record]}}
-    found = session | {
-        "tls": {"chain": ["cc", "bb", "dd"]},
-        "tlsa": {"records": [record | {"association_data": "bb"}]},
-    }
+    truth = session | {"tls": {"chain": ("rooted",)}}
+    found = session | {"tls": {"chain": ["cc", "bb", "dd"]}}
     assert compare(*folders({"sessions": [truth]}, {"sessions": [found]})).disagreements == 0
+
+
+def test_tlsa_records_are_declared_in_the_order_of_their_data_once_that_is_known(tmp_path: Path) -> None:
+    fields: Row = {"usage": 3, "selector": 0, "matching_type": 1}
+    right, wrong_one = fields | {"association_data": association("good", 0, 0, 1)}, "11" * 32
+    records = [right, fields | {"association_data": wrong_one}]
+    lookups = {"tlsa": {"records": records}, "tlsa_expanded": {"records": records}}
+    session = {"mx_host": "mx.a.gov", "address": "127.0.0.1", "attempt": 1, **lookups}
+    judged = [record | {"is_matched": record is right} for record in records]
+    verdict = {"mx_host": "mx.a.gov", "address": "127.0.0.1", "tlsa_records": judged}
+    internet = Internet(truth={"sessions": [session], "session_verdicts": [verdict]})
+    write_truth(internet, CHAINS, tmp_path, {right["association_data"]: "ff" * 32})
+    row = pq.read_table(tmp_path / "sessions.parquet").to_pylist()[0]
+    for column in ("tlsa.records", "tlsa_expanded.records"):
+        assert [record["association_data"] for record in row[column]] == [wrong_one, "ff" * 32]
+    (verdict,) = pq.read_table(tmp_path / "session_verdicts.parquet").to_pylist()
+    assert verdict["tlsa_records"] == [fields | {"is_matched": False}, fields | {"is_matched": True}]
 
 
 def test_certificates_are_declared_with_those_sent_beside_them_each_once(folders: Folders) -> None:
@@ -231,11 +250,31 @@ def test_an_order_that_was_not_issued_is_an_error(tmp_path: Path) -> None:
         write_truth(Internet(truth=truth), CHAINS, tmp_path)
 
 
-def test_placeholders_in_tlsa_answers_become_digests() -> None:
+def test_placeholders_in_tlsa_answers_become_data_of_every_form() -> None:
+    orders = {"good": CertificateOrder(common_name="mx.a.gov", dns_names=("mx.a.gov",), chain_sent="leaf")}
+    path = make_authority(NOW).issue(orders, NOW)["good"].path
+    certificates = [x509.load_der_x509_certificate(der) for der in path]
+    keys = [
+        certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        for certificate in certificates
+    ]
+    expected = {
+        "3 0 0 ": (0, path[0].hex()),
+        "3 0 1 ": (0, hashlib.sha256(path[0]).hexdigest()),
+        "3 0 2 ": (0, hashlib.sha512(path[0]).hexdigest()),
+        "2 0 0 ": (1, path[1].hex()),
+        "2 1 0 ": (1, keys[1].hex()),
+        "2 1 1 ": (2, hashlib.sha256(keys[2]).hexdigest()),
+    }
     owner = "_25._tcp.mx.a.gov"
-    records = ((owner, "TLSA", f"3 0 1 {association('good', 0)}"), (owner, "TLSA", "3 1 1 00"))
+    forms = [
+        (head, association("good", at, int(head[2]), int(head[4]))) for head, (at, _) in expected.items()
+    ]
+    records = (*[(owner, "TLSA", head + data) for head, data in forms], (owner, "TLSA", "3 1 1 00"))
     internet = Internet(answers={(owner, "TLSA"): DnsAnswer(records=records, secure=True)})
-    fill_associations(internet, CHAINS)
+    associations = find_associations(internet, {"good": path})
+    fill_associations(internet, associations)
     answer = internet.answers[owner, "TLSA"]
-    assert [data for _, _, data in answer.records] == ["3 0 1 aa", "3 1 1 00"]
+    found = [data for _, _, data in answer.records]
+    assert found == [*[head + data for head, (_, data) in expected.items()], "3 1 1 00"]
     assert answer.secure

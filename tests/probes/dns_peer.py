@@ -82,7 +82,9 @@ class DnsPeer:
 
 
 @asynccontextmanager
-async def resolver_with(answer: Answer, **changes: Any) -> AsyncIterator[tuple[Resolver, DnsPeer]]:
+async def resolver_with(
+    answer: Answer, *, outlasts_silence: bool = False, **changes: Any
+) -> AsyncIterator[tuple[Resolver, DnsPeer]]:
     """Open a resolver whose every question is answered by a function."""
     peer = DnsPeer(answer)
     endpoint, listener = await _bound_to_one_port()
@@ -92,7 +94,8 @@ async def resolver_with(answer: Answer, **changes: Any) -> AsyncIterator[tuple[R
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.serve_listeners, peer.serve_tcp, [trio.SocketListener(listener)])
             nursery.start_soon(peer.serve_udp, endpoint)
-            async with open_resolver(lab_settings(resolver=f"127.0.0.1:{peer.port}", **changes)) as resolver:
+            settings = lab_settings(resolver=f"127.0.0.1:{peer.port}", **changes)
+            async with open_resolver(settings, outlasts_silence=outlasts_silence) as resolver:
                 yield resolver, peer
             nursery.cancel_scope.cancel()
 

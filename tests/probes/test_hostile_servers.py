@@ -24,7 +24,7 @@ from crawler.schema import record_maker, to_table
 from crawler.settings import Settings
 from crawler.verdicts.outcome import read_outcome
 from crawler.verdicts.pkix import PkixJudge, RootStore
-from crawler.verdicts.session import judge_session
+from crawler.verdicts.session import Endpoint, SessionFacts, judge_session
 from tests.probes.hostile import (
     HostileServer,
     accept_for,
@@ -259,7 +259,9 @@ def root_store() -> RootStore:
 
 def judged(observed: ObservedSession) -> SessionVerdict:
     certificates = [read_certificate(der) for der in observed.certificates]
-    return judge_session(observed.session, PkixJudge(root_store(), {c.sha256: c for c in certificates}))
+    judge = PkixJudge(root_store(), {c.sha256: c for c in certificates})
+    session = observed.session
+    return judge_session(Endpoint.of(session, None), SessionFacts.of(session), judge)
 
 
 def test_every_session_can_be_stored_and_judged() -> None:

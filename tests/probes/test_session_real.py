@@ -351,7 +351,7 @@ def test_the_recording_of_a_server_is_what_it_says_today(lab: Lab, name: str) ->
 
 
 TIME_AND_PLACE = {
-    *("mx_host", "address", "family", "port", "attempt", "tlsa", "started_at"),
+    *("mx_host", "address", "family", "port", "attempt", "tlsa", "tlsa_expanded", "started_at"),
     *("connect_seconds", "greeting_seconds", "hello_seconds", "starttls_seconds", "handshake_seconds"),
     "total_seconds",
 }

@@ -21,6 +21,7 @@ NOW = datetime(2025, 7, 1, tzinfo=UTC)
 LAST = datetime(2026, 1, 1, tzinfo=UTC)
 
 ED25519_ALGORITHM = bytes.fromhex("300506032b6570")
+ECDSA_WITH_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 SHA256_WITH_RSA = bytes.fromhex("300d06092a864886f70d01010b0500")
 SHA1_WITH_RSA = bytes.fromhex("300d06092a864886f70d0101050500")
 
@@ -99,6 +100,11 @@ def reissue_with_sha1(issued: Issued, issuer: Issued) -> Issued:
     body = _replace_once(_body(issued), SHA256_WITH_RSA, SHA1_WITH_RSA)
     signature = issuer.key.sign(body, padding.PKCS1v15(), hashes.SHA1())
     return Issued(_signed(body, SHA1_WITH_RSA, signature), issued.name, issued.key)
+
+
+def reassemble(body: bytes, signature: bytes) -> bytes:
+    """Return the certificate of a body that was signed with ECDSA and SHA-256."""
+    return _signed(body, ECDSA_WITH_SHA256, signature)
 
 
 def pem(*issued: Issued) -> bytes:

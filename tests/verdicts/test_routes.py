@@ -47,6 +47,9 @@ BROKEN = replace(GOOD, dane=DaneStatus.MISMATCHED, dane_reason=DaneReason.NO_MAT
 PLAIN = replace(GOOD, dane=DaneStatus.ABSENT)
 DEAD = replace(GOOD, outcome=Outcome.UNREACHABLE, dane=DaneStatus.UNKNOWN, pkix_ok=None)
 NO_TLS = replace(GOOD, outcome=Outcome.NO_STARTTLS, dane=DaneStatus.NO_TLS, pkix_ok=None)
+NOT_LOOKED_UP = replace(DEAD, dane=DaneStatus.LOOKUP_FAILED)
+NOWHERE = replace(DEAD, address=None, outcome=Outcome.NOT_ATTEMPTED)
+LOST = replace(NOWHERE, may_have_address=True)
 UNTRUSTED = replace(PLAIN, pkix_ok=False, reason=PkixReason.SELF_SIGNED)
 POLICY = Policy(
     version="STSv1", mode=StsMode.ENFORCE, max_age=86400, mx_patterns=("mx1.example.org", "*.backup.example")
@@ -94,6 +97,12 @@ DANE_ACTIONS = [
     (DnssecStatus.BOGUS, [GOOD], SenderAction.UNKNOWN),
     (DnssecStatus.UNVALIDATED, [GOOD], SenderAction.UNKNOWN),
     (SECURE, [], SenderAction.OPPORTUNISTIC),
+    (SECURE, [NOT_LOOKED_UP, backup(GOOD)], SenderAction.FALL_BACK),
+    (SECURE, [NOT_LOOKED_UP], SenderAction.REFUSE),
+    (SECURE, [NOWHERE], SenderAction.OPPORTUNISTIC),
+    (SECURE, [LOST], SenderAction.UNKNOWN),
+    (SECURE, [LOST, backup(PLAIN)], SenderAction.OPPORTUNISTIC),
+    (SECURE, [NOWHERE, GOOD], SenderAction.DELIVER),
 ]
 
 
