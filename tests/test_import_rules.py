@@ -22,6 +22,7 @@ FORBIDDEN = {
     ),
     "crawler/verdicts": ("trio", "socket", "asyncio", "ssl", "dns", "time", "crawler.probes", "crawler.lab"),
     "crawler/probes": ("crawler.verdicts", "crawler.lab", "crawler.storage", "duckdb", "pyarrow"),
+    "crawler/dataset": ("trio", "socket", "crawler.probes", "crawler.verdicts", "crawler.lab"),
     "analysis": ("crawler",),
     "crawler/outcomes.py": ("crawler",),
     "crawler/records.py": ("crawler.schema", "crawler.storage", "pyarrow"),
