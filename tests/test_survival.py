@@ -82,7 +82,7 @@ def await_workers(process: subprocess.Popen[str], is_wanted: bool) -> None:
 
 @pytest.mark.parametrize(
     ("disturb", "times", "share_with_workers"),
-    [(kill_coordinator, 10, 0.7), (kill_worker, 10, 1.0), (terminate, 2, 1.0)],
+    [(kill_coordinator, 6, 0.7), (kill_worker, 6, 1.0), (terminate, 1, 1.0)],
 )
 def test_a_run_killed_at_any_moment_goes_on_and_ends_like_one_that_was_not(
     lab: Surveyed,
