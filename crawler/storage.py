@@ -196,15 +196,10 @@ def is_alive(process: int) -> bool:
     return True
 
 
-def write_parquet(
-    path: Path, rows: pa.Table, *, row_group_size: int | None = None, digests: Digests | None = None
-) -> None:
-    """Write a Parquet file so that it appears whole or not at all, and not before its digest is noted.
-
-    None: Arrow's own size of row groups; no digest.
-    """
+def write_parquet(path: Path, rows: pa.Table, *, digests: Digests | None = None) -> None:
+    """Write a Parquet file so that it appears whole or not at all; its digest, if wanted, is noted before."""
     with _Aside(path, digests) as aside:
-        pq.write_table(rows, aside, compression="zstd", row_group_size=row_group_size)
+        pq.write_table(rows, aside, compression="zstd")
 
 
 def write_parquet_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:

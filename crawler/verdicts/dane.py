@@ -21,13 +21,10 @@ from crawler.protocol.tlsa import (
 )
 from crawler.records import AddressLookup, Certificate, TlsaLookup, TlsaRecord
 from crawler.verdicts.outcome import ANSWERED
+from crawler.verdicts.pkix import CHAIN_LIMIT, NO_CHECK_TIME
 from crawler.verdicts.purpose import is_for_servers, key_may_serve
 
-CHAIN_LIMIT = 20
-"""Certificates of a chain that are looked at; the rest is taken for not sent. Real paths have two to five."""
-
-# OpenSSL's x509_vfy.h: dates are judged apart, and an anchor need not be self-signed.
-_NO_CHECK_TIME, _PARTIAL_CHAIN = 0x200000, 0x80000
+_PARTIAL_CHAIN = 0x80000  # OpenSSL's x509_vfy.h: an anchor need not be self-signed
 
 _CLOSENESS = (
     DaneReason.NO_MATCH,
@@ -249,7 +246,7 @@ def _path(chain: Sequence[Certificate], end: bytes, *, is_anchor: bool) -> _Path
     try:
         leaf = crypto.load_certificate(crypto.FILETYPE_ASN1, chain[0].der)
         store = crypto.X509Store()
-        store.set_flags(_NO_CHECK_TIME | _PARTIAL_CHAIN)
+        store.set_flags(NO_CHECK_TIME | _PARTIAL_CHAIN)
         store.add_cert(crypto.load_certificate(crypto.FILETYPE_ASN1, end))
         path = crypto.X509StoreContext(store, leaf, _readable(chain[1:])).get_verified_chain()
     except (crypto.Error, crypto.X509StoreContextError):

@@ -24,7 +24,8 @@ from crawler.verdicts.purpose import is_for_servers, key_may_serve
 CHAIN_LIMIT = 20
 """Certificates of a chain that are looked at; the rest is taken for not sent. Real paths have two to five."""
 
-_NO_CHECK_TIME = 0x200000  # OpenSSL's x509_vfy.h
+NO_CHECK_TIME = 0x200000
+"""OpenSSL's flag (x509_vfy.h): dates are judged apart."""
 
 _WITHOUT_ANCHOR = (PkixReason.SELF_SIGNED, PkixReason.UNKNOWN_ISSUER, PkixReason.INCOMPLETE_CHAIN)
 _MIN_BITS = {crypto.TYPE_RSA: 2048, crypto.TYPE_DSA: 2048, crypto.TYPE_EC: 224}
@@ -43,7 +44,7 @@ class RootStore:
         """Read the certificates of a PEM file's content; raises RootStoreError."""
         self.sha256 = hashlib.sha256(pem).hexdigest()
         self.x509_store = crypto.X509Store()
-        self.x509_store.set_flags(_NO_CHECK_TIME)
+        self.x509_store.set_flags(NO_CHECK_TIME)
         blocks = dict.fromkeys(_PEM.findall(pem))
         if not blocks:
             raise RootStoreError("no certificate in it")

@@ -99,9 +99,7 @@ def write_work(run: RunFolder, targets: list[tuple[str, str]], settings: Setting
         }
         for index, (address, name) in enumerate(targets)
     ]
-    write_parquet(
-        work_list(run, SESSIONS.name), pa.Table.from_pylist(rows, schema=_WORK), row_group_size=10_000
-    )
+    write_parquet(work_list(run, SESSIONS.name), pa.Table.from_pylist(rows, schema=_WORK))
     return tuple(range((len(targets) - 1) // settings.shard_size + 1))
 
 
