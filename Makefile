@@ -8,13 +8,20 @@ LIST ?= datasets/lists/dotgov.csv
 RESOLVER_PORT ?= 5335
 
 .DELETE_ON_ERROR:
-.PHONY: report test check format resolver bench-dns bench-dns-million bench-sessions bench-judge dictionary sample requirements clean
+.PHONY: report test check format resolver bench-dns bench-dns-million bench-sessions bench-judge bench-survey bench-survey-memory bench-survey-workers bench-scale bench-analysis dane-2019 dictionary sample requirements clean
 
+# Surveys the lab, unless RUN is a finished run: of that, what changed is made again.
 report: $(VENV)/.ready
-	$(BIN)/starttls-survey run $(LIST) --out $(RUN) --lab
+	@if grep -qs '"finished_at": "' $(RUN)/run.json; then \
+		set -x; $(BIN)/starttls-survey report $(RUN); \
+	else \
+		set -x; $(BIN)/starttls-survey run $(LIST) --out $(RUN) --lab; \
+	fi
 
+# Two at a time; then, alone, what goes by the clock.
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m 'not alone' --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest -m alone
 
 # What can be said of the code without running it.
 check: $(VENV)/.ready-dev
@@ -47,14 +54,40 @@ bench-sessions: $(VENV)/.ready-dev
 bench-judge: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.benchmarks.judge
 
+# CPU per domain of the whole survey beside other tools on the same lab, in a network namespace.
+bench-survey: $(VENV)/.ready-dev
+	$(BIN)/python -m tests.benchmarks.survey
+
+# Ever longer lists on the lab, from list to report: memory of each process, stage by stage (docs/benchmarks.md).
+bench-survey-memory: $(VENV)/.ready-dev
+	$(BIN)/python -m tests.benchmarks.survey_memory
+
+# What a second worker gains.
+bench-survey-workers: $(VENV)/.ready-dev
+	$(BIN)/python -m tests.benchmarks.survey_workers
+
+# How long the sessions of 100 million domains take at polite rates, simulated (docs/scale.md).
+bench-scale: $(VENV)/.ready-dev
+	$(BIN)/python -m tests.benchmarks.pacing_simulation
+
+# All figures, checks and the report of a run of a million domains, and of ten million (docs/benchmarks.md).
+bench-analysis: $(VENV)/.ready-dev
+	$(BIN)/python -m tests.benchmarks.analysis
+
+# The lab with the numbers of a published study, whole; tests/test_calibrated_labs.py surveys a tenth of it.
+dane-2019: $(VENV)/.ready
+	mkdir -p .build
+	{ echo domain; seq -f 'd%05g.example' 8370; } > .build/dane-2019.csv
+	$(BIN)/starttls-survey run .build/dane-2019.csv --out runs/dane-2019 --lab --profile dane-2019
+
 dictionary: $(VENV)/.ready
 	$(BIN)/python -m crawler.dictionary > datasets/dictionary.md
 
-# The published sample, made anew: every 83rd name of the list in the lab. tests/dataset/test_sample.py compares.
+# The published sample, made anew: every 149th name of the list in the lab. tests/dataset/test_sample.py compares.
 sample: $(VENV)/.ready
 	rm -rf .build/sample datasets/sample
 	mkdir -p .build/sample
-	awk 'NR % 83 == 1' datasets/lists/dotgov.csv > .build/sample/sample.csv
+	awk 'NR % 149 == 1' datasets/lists/dotgov.csv > .build/sample/sample.csv
 	$(BIN)/starttls-survey run .build/sample/sample.csv --out .build/sample/run --lab
 	$(BIN)/starttls-survey dataset .build/sample/run --out datasets/sample
 

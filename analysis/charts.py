@@ -1,29 +1,35 @@
-"""Charts as inline SVG: deterministic, without fonts, scripts or addresses of their own.
+"""Charts as inline SVG, drawn by hand: deterministic, without fonts, scripts or addresses of their own.
 
-Colours are placeholders that the report's style sheet repaints, so that one drawing serves light and dark.
+The page's style sheet colours them, so that one drawing serves light, dark and paper.
 """
 
 import dataclasses
 import html
+import math
 import re
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
 
-import altair
-import vl_convert
+from markupsafe import Markup
 
 from analysis.figures import FigureRow
 from analysis.literature import Anchor
-from analysis.shares import bounds_text, count_text, interval_name, published_percent, share_text
+from analysis.shares import (
+    NARROW_SPACE,
+    bounds_text,
+    count_text,
+    interval_name,
+    published_percent,
+    share_text,
+)
 
 WIDTH = 400
-"""Width of the drawing, in its own units; on the page it is as wide as there is room."""
-_ROW_HEIGHT = 40
-_LABEL_LENGTH = 50
-_INK, _MUTED, _TRACK, _ACCENT, _PUBLISHED = "#1c1e21", "#5b616b", "#e4e6ea", "#2563a8", "#a8682a"
-_PERCENT = "format(100 * datum.value, '.4~r') + '\u202f%'"
-_SCALE_ENDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 1.0)
+"""Width of a drawing, in its own units; on the page it is as wide as there is room."""
+_ROW, _BAR = 38, 10
+_LABEL_LENGTH = 48
+_MOST_LABELS = 12
+"""Below columns, so that they never touch."""
+_SCALE_ENDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_COLUMNS_LEFT, _COLUMNS_TOP, _COLUMNS_HEIGHT = 48, 10, 140
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Bar:
 
 def own_bars(rows: Sequence[FigureRow]) -> list[Bar]:
     """Return the bars of figure rows that have an estimate."""
-    return [_own_bar(row) for row in rows if row.estimate is not None]
+    return [_own_bar(row, row.estimate) for row in rows if row.estimate is not None]
 
 
 def published_bars(anchors: Sequence[Anchor]) -> list[Bar]:
@@ -50,63 +56,96 @@ def published_bars(anchors: Sequence[Anchor]) -> list[Bar]:
     return [_published_bar(anchor, anchor.value) for anchor in anchors if anchor.value is not None]
 
 
-def bar_chart(bars: Sequence[Bar], title: str, identifier: str) -> str:
-    """Return horizontal bars as SVG text; `identifier` must be unique on the page. Empty without bars."""
+def bar_chart(bars: Sequence[Bar], title: str) -> Markup:
+    """Return horizontal bars, each below its label; nothing without bars."""
     if not bars:
-        return ""
-    rows = [
-        {
-            "place": place,
-            "label": bar.label,
-            "share": bar.share,
-            "low": bar.low,
-            "high": bar.high,
-            "text": bar.text,
-            "colour": _PUBLISHED if bar.is_published else _ACCENT,
-        }
-        for place, bar in enumerate(bars)
+        return Markup("")
+    end = _scale_end(bars)
+    parts = [part for place, bar in enumerate(bars) for part in _bar(bar, place * _ROW, end)]
+    height = len(bars) * _ROW
+    for tick in range(5):
+        anchor = {0: "start", 4: "end"}.get(tick, "middle")
+        parts.append(_text(WIDTH * tick / 4, height + 9, f"tick {anchor}", _tick_text(end * tick / 4)))
+    return drawing("".join(parts), height + 14, _text_alternative(title, bars))
+
+
+def column_chart(bars: Sequence[Bar], title: str) -> Markup:
+    """Return columns side by side, for classes with an order and short names."""
+    end = _scale_end(bars)
+    parts = []
+    for tick in range(5):
+        y = _COLUMNS_TOP + _COLUMNS_HEIGHT * (1 - tick / 4)
+        parts += [
+            f'<line x1="{_COLUMNS_LEFT}" x2="{WIDTH}" y1="{y:g}" y2="{y:g}" class="grid"/>',
+            _text(_COLUMNS_LEFT - 6, y + 4, "tick end", _tick_text(end * tick / 4)),
+        ]
+    step = (WIDTH - _COLUMNS_LEFT) / len(bars)
+    bottom = _COLUMNS_TOP + _COLUMNS_HEIGHT
+    for place, bar in enumerate(bars):
+        left, height = _COLUMNS_LEFT + place * step, _COLUMNS_HEIGHT * bar.share / end
+        parts.append(_rectangle(left + step * 0.1, bottom - height, step * 0.8, height, "own"))
+        if place % math.ceil(len(bars) / _MOST_LABELS) == 0:
+            parts.append(_text(left + step / 2, bottom + 15, "tick middle", bar.label))
+    return drawing("".join(parts), bottom + 20, _text_alternative(title, bars))
+
+
+def drawing(body: str, height: float, alternative: str) -> Markup:
+    """Return an SVG element of that height in units of the drawing, with the text that stands for it."""
+    return Markup(  # noqa: S704 - drawn here; every text in it is escaped
+        f'<svg class="chart" role="img" aria-label="{html.escape(alternative)}" '
+        f'viewBox="0 0 {WIDTH} {height:g}" width="100%">{body}</svg>'
+    )
+
+
+def _bar(bar: Bar, top: int, end: float) -> list[str]:
+    y = top + 18
+    style = "published" if bar.is_published else "own"
+    parts = [
+        _text(0, top + 12, "label", bar.label),
+        _text(WIDTH, top + 12, "value", bar.text),
+        _rectangle(0, y, WIDTH, _BAR, "track"),
+        _rectangle(0, y, WIDTH * bar.share / end, _BAR, style),
     ]
-    has_bounds = any(bar.low is not None for bar in bars)
-    specification = _bar_specification(_scale_end(bars), has_bounds) | {
-        "height": _ROW_HEIGHT * len(rows),
-        "data": {"values": rows},
-    }
-    return _inline(specification, _text_alternative(title, bars), identifier)
+    if bar.low is not None and bar.high is not None:
+        low, high = WIDTH * bar.low / end, WIDTH * bar.high / end
+        middle, bottom = y + _BAR / 2, y + _BAR
+        line = f"M{low:.1f} {y}V{bottom}M{low:.1f} {middle:g}H{high:.1f}M{high:.1f} {y}V{bottom}"
+        parts.append(f'<path d="{line}" class="bounds"/>')
+    return parts
 
 
-def column_chart(bars: Sequence[Bar], title: str, identifier: str) -> str:
-    """Return columns side by side as SVG text, for classes with an order and short names."""
-    rows = [{"label": bar.label, "share": bar.share} for bar in bars]
-    specification = _column_specification(_scale_end(bars)) | {"data": {"values": rows}}
-    return _inline(specification, _text_alternative(title, bars), identifier)
+def _text(x: float, y: float, style: str, text: str) -> str:
+    return f'<text x="{x:.4g}" y="{y:g}" class="{style}">{html.escape(text)}</text>'
 
 
-def _own_bar(row: FigureRow) -> Bar:
-    assert row.estimate is not None
+def _rectangle(x: float, y: float, width: float, height: float, style: str) -> str:
+    return f'<rect x="{x:.4g}" y="{y:.4g}" width="{width:.4g}" height="{height:.4g}" class="{style}"/>'
+
+
+def _own_bar(row: FigureRow, share: float) -> Bar:
     bounds = bounds_text(row)
-    detail = count_text(row) + (f", {interval_name(row)} {bounds}" if bounds else "")
-    has_bounds = bool(bounds)
     return Bar(
         _cut(row.stratum),
-        row.estimate,
-        row.low if has_bounds else None,
-        row.high if has_bounds else None,
+        share,
+        row.low if bounds else None,
+        row.high if bounds else None,
         share_text(row),
-        detail,
+        count_text(row) + (f", {interval_name(row)} {bounds}" if bounds else ""),
     )
 
 
 def _published_bar(anchor: Anchor, value: float) -> Bar:
     author = re.split(r",| as quoted| README| FS-", anchor.source)[0]
-    label = _cut(f"{anchor.date[:4]} {author}: {anchor.unit}") + (" †" if anchor.is_secondary else "")
+    mark = " †" if anchor.is_secondary else ""
+    label = _cut(f"{anchor.date[:4]} {author}: {anchor.unit}", _LABEL_LENGTH - len(mark)) + mark
     detail = anchor.population + (", from a secondary source" if anchor.is_secondary else "")
     text = published_percent(value, anchor.denominator)
     return Bar(label, value, None, None, text, detail, is_published=True)
 
 
-def _cut(label: str) -> str:
+def _cut(label: str, length: int = _LABEL_LENGTH) -> str:
     """Cut a label to what fits beside its number in any of the page's fonts."""
-    return label if len(label) <= _LABEL_LENGTH else label[: _LABEL_LENGTH - 1] + "…"
+    return label if len(label) <= length else label[: length - 1].rstrip() + "…"
 
 
 def _scale_end(bars: Sequence[Bar]) -> float:
@@ -114,94 +153,9 @@ def _scale_end(bars: Sequence[Bar]) -> float:
     return next((end for end in _SCALE_ENDS if 0 < largest <= end), 1.0)
 
 
-# Altair checks every part of a specification against its schema, which takes far longer than drawing; charts
-# of one scale differ only in their rows.
-@cache
-def _bar_specification(end: float, has_bounds: bool) -> dict[str, Any]:
-    y = altair.Y("place:O", axis=None, scale=altair.Scale(padding=0))
-    scale = altair.Scale(domain=[0, end], nice=False)
-    axis = altair.Axis(
-        labelExpr=_PERCENT,
-        values=[end * i / 4 for i in range(5)],
-        grid=False,
-        domain=False,
-        ticks=False,
-        title=None,
-    )
-    base = altair.Chart().encode(y=y)
-    labels = base.mark_text(align="left", dy=-8, fontSize=12, color=_INK)
-    texts = base.mark_text(align="right", dy=-8, fontSize=13, fontWeight=600, color=_INK)
-    track = base.mark_bar(height=9, yOffset=8, color=_TRACK)
-    bar = base.mark_bar(height=9, yOffset=8)
-    layers = [
-        track.encode(x=altair.datum(end, type="quantitative", scale=scale, axis=axis)),
-        bar.encode(x=altair.X("share:Q"), color=altair.Color("colour:N", scale=None)),
-        labels.encode(x=altair.value(0), text="label:N"),
-        texts.encode(x=altair.value(WIDTH), text="text:N"),
-    ]
-    if has_bounds:
-        layers += _bounds_layers(base)
-    return _configured(altair.layer(*layers, width=WIDTH, data=altair.InlineData(values=[])))
-
-
-def _bounds_layers(base: altair.Chart) -> list[altair.Chart]:
-    bounds = base.transform_filter("datum.low !== null")
-    rule = bounds.mark_rule(yOffset=8, color=_INK, strokeWidth=1.5)
-    tick = bounds.mark_tick(yOffset=8, color=_INK, thickness=1.5, height=9)
-    return [
-        rule.encode(x=altair.X("low:Q"), x2=altair.X2("high:Q")),
-        tick.encode(x=altair.X("low:Q")),
-        tick.encode(x=altair.X("high:Q")),
-    ]
-
-
-@cache
-def _column_specification(end: float) -> dict[str, Any]:
-    y_axis = altair.Axis(labelExpr=_PERCENT, tickCount=4, gridColor=_TRACK, domain=False, ticks=False)
-    chart = (
-        altair.Chart(altair.InlineData(values=[]), width=WIDTH, height=150)
-        .mark_bar(color=_ACCENT)
-        .encode(
-            x=altair.X("label:O", title=None, sort=None, axis=altair.Axis(labelAngle=0, ticks=False)),
-            y=altair.Y("share:Q", title=None, scale=altair.Scale(domain=[0, end]), axis=y_axis),
-        )
-    )
-    return _configured(chart)
-
-
-def _configured(chart: altair.Chart | altair.LayerChart | altair.FacetChart) -> dict[str, Any]:
-    configured = chart.configure(
-        font="system-ui, sans-serif",
-        background="transparent",
-        aria=False,
-        padding={"left": 2, "right": 2, "top": 2, "bottom": 2},
-        view=altair.ViewConfig(stroke=None),
-        axis=altair.AxisConfig(labelColor=_MUTED, labelFontSize=11),
-    )
-    return dict(configured.to_dict())
+def _tick_text(share: float) -> str:
+    return f"{100 * share:.4g}{NARROW_SPACE}%"
 
 
 def _text_alternative(title: str, bars: Sequence[Bar]) -> str:
     return f"Bar chart, {title}. " + "; ".join(f"{bar.label}: {bar.text} ({bar.detail})" for bar in bars)
-
-
-def _inline(specification: dict[str, Any], alternative: str, identifier: str) -> str:
-    """Draw, and make the drawing fit to stand inside a page beside others: own ids, the page's width."""
-    drawing = vl_convert.vegalite_to_svg(specification)
-    opening, _, body = drawing.partition(">")
-    view_box = re.search(r'viewBox="([^"]*)"', opening)
-    assert view_box is not None
-    # In tags alone: a label may contain anything, such as the same words.
-    body = re.sub(r"<[^>]*>", lambda tag: _own_names(tag[0], identifier), body)
-    return (
-        f'<svg class="chart" role="img" aria-label="{html.escape(alternative)}" '
-        f'viewBox="{view_box[1]}" width="100%">{body}'
-    )
-
-
-def _own_names(tag: str, identifier: str) -> str:
-    # Every drawing calls its clip paths clip0, clip1, ...: the same names would collide on one page.
-    tag = re.sub(r'\bid="([^"]*)"', rf'id="{identifier}-\1"', tag)
-    tag = re.sub(r"url\(#([^)]*)\)", rf"url(#{identifier}-\1)", tag)
-    # The page reads the text alternative; roles of the single marks would only be noise.
-    return re.sub(r' (role|aria-\w+)="[^"]*"', "", tag)

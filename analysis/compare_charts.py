@@ -1,8 +1,4 @@
-"""Charts of a comparison as inline SVG: what a difference is made of, and trends.
-
-Drawn by hand rather than by a library: bars to both sides of zero, and lines, are a few elements each. The
-page's style sheet colours them, so that one drawing serves light and dark.
-"""
+"""Charts of a comparison as inline SVG: what a difference is made of, and trends."""
 
 import html
 import math
@@ -11,8 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-WIDTH = 400
-"""Of a drawing, in its own units; on the page it is as wide as there is room."""
+from analysis.charts import WIDTH, drawing
+
 _ROW = 34
 _MOST_LABELS = 5
 """Of runs below a trend, so that they never touch."""
@@ -58,7 +54,7 @@ def effects_chart(effects: Sequence[Effect], title: str) -> Markup:
     height = len(effects) * _ROW
     parts.append(f'<line x1="{middle}" x2="{middle}" y1="0" y2="{height}" class="zero"/>')
     told = "; ".join(f"{effect.label}: {effect.text}" for effect in effects)
-    return _drawing("".join(parts), height, f"Bar chart, {title}. {told}")
+    return drawing("".join(parts), height, f"Bar chart, {title}. {told}")
 
 
 def trend_chart(labels: Sequence[str], lines: Sequence[Line], title: str) -> Markup:
@@ -95,7 +91,7 @@ def trend_chart(labels: Sequence[str], lines: Sequence[Line], title: str) -> Mar
         + ", ".join(f"{label} {text}" for label, text in zip(labels, line.texts, strict=True))
         for line in lines
     )
-    return _drawing("".join(parts), _PLOT_TOP + _PLOT_HEIGHT + 28, f"Line chart, {title}. {told}")
+    return drawing("".join(parts), _PLOT_TOP + _PLOT_HEIGHT + 28, f"Line chart, {title}. {told}")
 
 
 def scale(shares: Sequence[float]) -> tuple[float, float, float]:
@@ -111,10 +107,3 @@ def scale(shares: Sequence[float]) -> tuple[float, float, float]:
 
 def _height(share: float, low: float, high: float) -> float:
     return _PLOT_TOP + _PLOT_HEIGHT * (1 - (share - low) / (high - low))
-
-
-def _drawing(body: str, height: float, alternative: str) -> Markup:
-    return Markup(  # noqa: S704 - drawn here; every text in it is escaped
-        f'<svg class="chart" role="img" aria-label="{html.escape(alternative)}" '
-        f'viewBox="0 0 {WIDTH} {height}" width="100%">{body}</svg>'
-    )

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from analysis import shares
@@ -18,14 +18,14 @@ from analysis.compare_result import (
     Change,
     Comparison,
     ComparisonError,
-    CrossSection,
     Measure,
     Pair,
     Run,
 )
-from analysis.compare_sign_test import SignTest
 from analysis.compare_tables import COLUMNS, table_rows
+from analysis.compare_text import MINUS, decimals, notes, p_text, points, share
 from analysis.figures import SQL_FOLDER
+from analysis.pages import html_environment
 from analysis.whole_file import whole_file
 
 CLASS_TITLES = {
@@ -47,7 +47,6 @@ MEMBERS = {
 NEAR = timedelta(days=2)
 """Runs nearer than this differ mostly by noise: their flip rate is that of the measurement."""
 _MOST_NAMED = 10
-_TEMPLATES = Path(__file__).parent / "templates"
 _QUESTIONS = (
     "answers",
     "paired",
@@ -59,7 +58,6 @@ _QUESTIONS = (
     "stripping",
     "trend",
 )
-_MINUS = "\u2212"
 
 
 def render_comparison(comparison: Comparison, out: Path) -> Path:
@@ -94,7 +92,7 @@ def summary(comparison: Comparison) -> list[str]:
             f"{suspects} suspects of STARTTLS stripping, and {len(comparison.suspects) - suspects} addresses "
             "that two vantages disagree on once"
         )
-    return [line.replace(shares.NARROW_SPACE, " ").replace(_MINUS, "-") for line in lines]
+    return [line.replace(shares.NARROW_SPACE, " ").replace(MINUS, "-") for line in lines]
 
 
 def _summary_line(change: Change) -> str:
@@ -108,49 +106,6 @@ def _summary_line(change: Change) -> str:
     return f"{head}  {points(change.difference, digits)} points: {', '.join([*parts, panel])}"
 
 
-def share(section: CrossSection) -> str:
-    """Return a share as text."""
-    if section.share is None:
-        return "no estimate"
-    return shares.percent(float(section.share), section.low, section.high, section.denominator)
-
-
-def decimals(change: Change) -> int:
-    """Return how many decimals a difference in percentage points gets.
-
-    No more than one count of the smaller cross-section makes, nor than the bounds of the two support; one,
-    where bounds alone would leave none, since small parts are what a difference is taken apart for.
-    """
-    sections = (change.old, change.new)
-    by_count = min(shares.decimals(0.5, None, None, section.denominator) for section in sections)
-    by_bounds = min(
-        shares.decimals(0.5, section.low, section.high, section.denominator) for section in sections
-    )
-    return min(by_count, max(1, by_bounds))
-
-
-def points(value: Fraction | None, digits: int) -> str:
-    """Return a difference of shares in percentage points, signed; what only rounding makes 0 says so."""
-    if value is None:
-        return "–"
-    if not value:
-        return "0"
-    sign = "+" if value > 0 else _MINUS
-    text = f"{abs(float(100 * value)):.{digits}f}"
-    if float(text):
-        return f"{sign}{text}"
-    return f"{'<' if value > 0 else '>'} {sign}{10.0**-digits:.{digits}f}"
-
-
-def p_text(test: SignTest) -> str:
-    """Return the result of the paired test."""
-    if test.p is None:
-        return "no net change at any provider"
-    noun = "cluster" if test.clusters == 1 else "clusters"
-    size = "< 0.001" if test.p < 0.001 else f"= {test.p:.2g}" if test.p < 0.0995 else f"= {test.p:.2f}"
-    return f"p {size} over {test.clusters} {noun}"
-
-
 def run_labels(runs: Sequence[Run]) -> list[str]:
     """Return a short name for each run: its day, and what tells it from others of that day."""
     days = [run.started_at.strftime("%Y-%m-%d") for run in runs]
@@ -160,41 +115,13 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _notes(old: Run, new: Run) -> list[str]:
-    """Return what else differs between two runs, and may be behind a change."""
-    before, after = old.document, new.document
-    notes = []
-    if before["list"]["sha256"] != after["list"]["sha256"]:
-        notes.append("The lists differ; what comes of that is list churn.")
-    if before["root_store"]["sha256"] != after["root_store"]["sha256"]:
-        notes.append(
-            "The root stores differ: part of the change in certificates may be theirs. Judge one run again "
-            "with the other's store to see."
-        )
-    if before["versions"].get("starttls-survey") != after["versions"].get("starttls-survey"):
-        notes.append("The versions of the crawler differ: see the Data sections of its change log.")
-    if old.vantage != new.vantage:
-        notes.append(f"The scanners differ: {old.vantage or 'unnamed'}, then {new.vantage or 'unnamed'}.")
-    if before["lab"] is not None and before["lab"] != after["lab"]:
-        notes.append("The lab's profiles differ: its world was changed on purpose.")
-    return notes
-
-
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
+    environment = html_environment(
+        share=share,
+        p=p_text,
+        minute=lambda run: run.started_at.strftime("%Y-%m-%d %H:%M UTC"),
+        percent_of=_percent_of,
     )
-    environment.filters |= {
-        "count": shares.count,
-        "share": share,
-        "p": p_text,
-        "minute": lambda run: run.started_at.strftime("%Y-%m-%d %H:%M UTC"),
-        "percent_of": _percent_of,
-    }
     environment.globals |= {
         "points": points,
         "decimals": decimals,
@@ -249,7 +176,7 @@ def _pair_context(pair: Pair, number: int, labels: tuple[str, str]) -> dict[str,
         "is_near": distance < NEAR,
         "is_vantages": pair.is_vantages,
         "apart": _apart(distance),
-        "notes": _notes(pair.old, pair.new),
+        "notes": notes(pair.old, pair.new),
     }
 
 

@@ -34,8 +34,12 @@ MEASURES = (
     Measure("tls_versions", "TLSv1.3", _REACHABLE, "… with TLS 1.3"),
     Measure("post_quantum", "hybrid group with ML-KEM", _REACHABLE, "… with post-quantum key exchange"),
     Measure("dnssec_mx", "secure", "mail-capable domain (D2), status known", "MX records secured by DNSSEC"),
+    Measure("dane_correct", "DANE correct", _REACHABLE, "Authenticated by DANE"),
     Measure("mta_sts_record", "valid record", _MAIL_CAPABLE, "Valid MTA-STS record"),
     Measure("tlsrpt", "valid record", _MAIL_CAPABLE, "Valid TLSRPT record"),
+    Measure(
+        "authenticated_transport", "authenticated", _REACHABLE, "Authenticated by DANE or enforced MTA-STS"
+    ),
 )
 """In the order of the page; the same figures as in compare/answers.sql."""
 
@@ -68,10 +72,21 @@ class Run:
         """Where it was made, by the name that the scanner gave itself."""
         return str(self.document["settings"].get("hello_name", ""))
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """The addresses that the scanner sent from; empty: not known."""
+        known = self.document.get("vantage", {})
+        return frozenset([*(known.get("ipv4_sources") or ()), *(known.get("ipv6_sources") or ())])
+
+    def is_beside(self, other: "Run") -> bool:
+        """Return whether the scanner had another name, or sent from none of the other's addresses."""
+        is_elsewhere = bool(self.sources and other.sources) and self.sources.isdisjoint(other.sources)
+        return self.vantage != other.vantage or is_elsewhere
+
 
 def are_vantages(one: Run, other: Run) -> bool:
-    """Return whether two runs are of one day, and by scanners of different names."""
-    return one.vantage != other.vantage and abs(other.started_at - one.started_at) < ONE_DAY
+    """Return whether two runs are of one day, and by scanners in different places."""
+    return one.is_beside(other) and abs(other.started_at - one.started_at) < ONE_DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,18 +4,21 @@ import csv
 import dataclasses
 import glob
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from analysis.database import open_database
+from analysis.made import Made, data_digest, digest_of
 from analysis.whole_file import whole_file
 
 SQL_FOLDER = Path(__file__).parent
-DEFINITIONS = ("populations.sql", "domains.sql", "measures.sql")
+DEFINITIONS = ("populations.sql", "domains.sql", "measures.sql", "transport.sql")
 """What every figure's SQL stands on, in the order in which it is run."""
 _TABLES = (
     "domains",
@@ -27,7 +30,8 @@ _TABLES = (
     "domain_verdicts",
 )
 _AMOUNTS = ("numerator", "denominator", "unknown", "never", "inferred", "inference_bound")
-_MEASURES = ("stratum", *_AMOUNTS, "unit", "estimate", "low", "high", "interval")
+_SHARES = ("estimate", "low", "high")
+_MEASURES = ("stratum", *_AMOUNTS, "unit", *_SHARES, "interval")
 _RUN_ENTRIES: dict[str, type] = {
     "run_id": str,
     "started_at": str,
@@ -132,29 +136,72 @@ def _entry(content: dict[str, Any], path: str) -> object:
     return (content[parent] if parent else content).get(name)
 
 
-def compute_figures(run_folder: Path) -> list[FigureRow]:
-    """Compute every figure, write RUN/figures/<figure>.csv, and return all rows, figure by figure.
+Tables = Callable[[], duckdb.DuckDBPyConnection]
+"""Gives the run's tables and populations, made when they are first asked for."""
 
-    The same run folder gives the same octets. Raises RunFolderError for an incomplete run folder.
+
+@contextmanager
+def shared_tables(run_folder: Path) -> Iterator[Tables]:
+    """Give the tables to figures and checks alike: they take as long to make as all of these together.
+
+    Raises RunFolderError where `open_tables` does.
+    """
+    with ExitStack() as stack:
+        yield cache(lambda: stack.enter_context(open_tables(run_folder, read_run(run_folder))))
+
+
+def compute_figures(run_folder: Path, tables: Tables | None = None) -> list[FigureRow]:
+    """Bring RUN/figures/<figure>.csv up to date, and return the rows of all, figure by figure.
+
+    A figure is computed again if its SQL, the definitions or the run's tables changed, or its CSV is not
+    what was written. The same run folder gives the same octets. Raises RunFolderError for an incomplete run
+    folder. Without `shared_tables`, it makes its own.
     """
     run = read_run(run_folder)
-    with open_tables(run_folder, run) as connection:
-        rows = list(_figure_rows(connection, run))
-    folder = run_folder / "figures"
-    folder.mkdir(exist_ok=True)
-    for figure in figure_names():
-        write_csv(folder / f"{figure}.csv", (row for row in rows if row.figure == figure))
-    return rows
+    made = Made(run_folder)
+    sources = _sources(run_folder, run)
+    missing = [
+        figure for figure in figure_names() if not made.is_kept(f"figures/{figure}.csv", sources[figure])
+    ]
+    if missing:
+        (run_folder / "figures").mkdir(exist_ok=True)
+        with shared_tables(run_folder) as own:
+            connection = (tables or own)()
+            computed = {figure: list(_figure_rows(connection, run, figure)) for figure in missing}
+        for figure, rows in computed.items():
+            write_csv(run_folder / "figures" / f"{figure}.csv", rows)
+            made.note(f"figures/{figure}.csv", sources[figure])
+        made.save()
+    return [row for figure in figure_names() for row in read_csv(run_folder / "figures" / f"{figure}.csv")]
 
 
-def run_checks(run_folder: Path, rows: Sequence[FigureRow] | None = None) -> list[Violation]:
+def _sources(run_folder: Path, run: dict[str, Any]) -> dict[str, str]:
+    """Return for each figure the digest of all that it is made of."""
+    definitions = [(SQL_FOLDER / script).read_text(encoding="utf-8") for script in DEFINITIONS]
+    common = digest_of(
+        COLUMNS,
+        definitions,
+        duckdb.__version__,
+        [run[entry] for entry in ("run_id", "list", "root_store")],
+        data_digest(run_folder, run),
+    )
+    return {figure: digest_of(common, figure_sql(figure)) for figure in figure_names()}
+
+
+def run_checks(
+    run_folder: Path, rows: Sequence[FigureRow] | None = None, tables: Tables | None = None
+) -> list[Violation]:
     """Return every violation of checks/*.sql: none for a sound run.
 
-    Without rows, the figures that are checked are computed first. Raises RunFolderError.
+    Without rows, the figures that are checked are computed first; without `shared_tables`, it makes its own.
+    Raises RunFolderError.
     """
     run = read_run(run_folder)
-    with open_tables(run_folder, run) as connection:
-        _load_figure_rows(connection, list(_figure_rows(connection, run)) if rows is None else rows)
+    with shared_tables(run_folder) as own:
+        connection = (tables or own)()
+        if rows is None:
+            rows = [row for figure in figure_names() for row in _figure_rows(connection, run, figure)]
+        _load_figure_rows(connection, rows)
         return [
             Violation(path.stem, str(subject), str(violation))
             for path in sorted((SQL_FOLDER / "checks").glob("*.sql"))
@@ -171,27 +218,37 @@ def write_csv(path: Path, rows: Iterable[FigureRow]) -> None:
             writer.writerow([getattr(row, column) for column in COLUMNS])
 
 
+def read_csv(path: Path) -> list[FigureRow]:
+    """Return the rows that write_csv wrote."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [_figure_row(values) for values in csv.DictReader(file)]
+
+
+def _figure_row(values: dict[str, Any]) -> FigureRow:
+    amounts = {column: int(values[column]) for column in _AMOUNTS}
+    shares = {column: float(values[column]) if values[column] else None for column in _SHARES}
+    return FigureRow(**(values | amounts | shares))
+
+
 @contextmanager
 def open_tables(run_folder: Path, run: dict[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database in memory that has the run's tables and populations.
+    """Open a database that has the run's tables and populations, for the time of the block.
 
     Raises RunFolderError for tables that are missing or cannot be read, also while the block reads them.
     """
     for table in _TABLES:
         if next((run_folder / table).glob("*.parquet"), None) is None:
             raise RunFolderError(f"{run_folder}: table {table} has no part file")
-    # Extensions would be fetched from the network; nothing here needs one.
-    settings: dict[str, str | bool | int | float | list[str]] = {
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
     variables = {
         # The path becomes part of a pattern in SQL, so its own brackets and stars must not act as one.
         "run_folder": glob.escape(str(run_folder)),
         "listed": run["list"]["listed"],
         "root_store": run["root_store"]["sha256"],
     }
-    with duckdb.connect(":memory:", config=settings) as connection:
+    with open_database(run["list"]["listed"]) as connection:
+        # A path into an object store brings what DuckDB reads it by.
+        if files := getattr(run_folder, "files_for_queries", None):
+            connection.register_filesystem(files())
         for name, value in variables.items():
             connection.execute(f"SET VARIABLE {name} = $1", [value])
         # The one border where DuckDB's errors become ours: a part file is read only as far as a query
@@ -205,15 +262,16 @@ def open_tables(run_folder: Path, run: dict[str, Any]) -> Iterator[duckdb.DuckDB
             raise RunFolderError(f"{run_folder}: the tables cannot be read: {reason}") from error
 
 
-def _figure_rows(connection: duckdb.DuckDBPyConnection, run: dict[str, Any]) -> Iterator[FigureRow]:
-    for figure in figure_names():
-        cursor = connection.execute(figure_sql(figure))
-        columns = [description[0] for description in cursor.description or ()]
-        assert sorted(columns) == sorted(_MEASURES), (figure, columns)
-        for values in cursor.fetchall():
-            measures = dict(zip(columns, values, strict=True))
-            measures |= {key: int(measures[key]) for key in _AMOUNTS}
-            yield FigureRow(figure=figure, run=run["run_id"], list=run["list"]["name"], **measures)
+def _figure_rows(
+    connection: duckdb.DuckDBPyConnection, run: dict[str, Any], figure: str
+) -> Iterator[FigureRow]:
+    cursor = connection.execute(figure_sql(figure))
+    columns = [description[0] for description in cursor.description or ()]
+    assert sorted(columns) == sorted(_MEASURES), (figure, columns)
+    for values in cursor.fetchall():
+        measures = dict(zip(columns, values, strict=True))
+        measures |= {key: int(measures[key]) for key in _AMOUNTS}
+        yield FigureRow(figure=figure, run=run["run_id"], list=run["list"]["name"], **measures)
 
 
 def _load_figure_rows(connection: duckdb.DuckDBPyConnection, rows: Sequence[FigureRow]) -> None:

@@ -4,13 +4,47 @@
 -- Every exclusion below has its reason; the figure `populations` prints how many each one takes out.
 -- What many figures count over is a table, made once; the rest are views.
 
-CREATE VIEW domains AS FROM read_parquet(getvariable('run_folder') || '/domains/*.parquet');
-CREATE VIEW mx_hosts AS FROM read_parquet(getvariable('run_folder') || '/mx_hosts/*.parquet');
-CREATE VIEW sts_policies AS FROM read_parquet(getvariable('run_folder') || '/sts_policies/*.parquet');
-CREATE VIEW sessions AS FROM read_parquet(getvariable('run_folder') || '/sessions/*.parquet');
-CREATE VIEW certificates AS FROM read_parquet(getvariable('run_folder') || '/certificates/*.parquet');
-CREATE VIEW session_verdicts AS FROM read_parquet(getvariable('run_folder') || '/session_verdicts/*.parquet');
-CREATE VIEW domain_verdicts AS FROM read_parquet(getvariable('run_folder') || '/domain_verdicts/*.parquet');
+-- What figures and checks read, out of Parquet and into tables once: a run has thousands of part files, and
+-- every query would open all of them again. What no query needs stays out: a query that needs more takes it in.
+CREATE MACRO part_files("table") AS getvariable('run_folder') || '/' || "table" || '/*.parquet';
+CREATE MACRO code_of(reply) AS CASE WHEN reply IS NOT NULL THEN {code: reply.code} END;
+CREATE MACRO text_of("lookup") AS CASE WHEN "lookup" IS NOT NULL THEN {status: "lookup".status} END;
+CREATE MACRO addresses_of("lookup") AS {
+    status: "lookup".status, dnssec_status: "lookup".dnssec_status, cname_chain: "lookup".cname_chain,
+    attempts: "lookup".attempts, addresses: "lookup".addresses
+};
+CREATE MACRO tlsa_of("lookup") AS CASE WHEN "lookup" IS NOT NULL THEN {
+    status: "lookup".status, dnssec_status: "lookup".dnssec_status, records: "lookup".records
+} END;
+CREATE TABLE domains AS
+SELECT domain, position, rank, mx_kind,
+       {status: mx.status, dnssec_status: mx.dnssec_status, cname_chain: mx.cname_chain, attempts: mx.attempts,
+        records: mx.records} AS mx,
+       text_of(sts_txt) AS sts_txt, text_of(tlsrpt_txt) AS tlsrpt_txt
+FROM read_parquet(part_files('domains'));
+CREATE TABLE mx_hosts AS
+SELECT mx_host, provider, addresses_of(a) AS a, addresses_of(aaaa) AS aaaa
+FROM read_parquet(part_files('mx_hosts'));
+CREATE TABLE sts_policies AS FROM read_parquet(part_files('sts_policies'));
+CREATE TABLE sessions AS
+SELECT mx_host, address, family, attempt, stage, failure, code_of(greeting) AS greeting, greeting_masked,
+       hello_command, starttls_offered, starttls_overwritten, code_of(starttls_reply) AS starttls_reply, tls,
+       ehlo_keywords_tls, pushed_back, tlsa_of(tlsa) AS tlsa, tlsa_of(tlsa_expanded) AS tlsa_expanded,
+       started_at
+FROM read_parquet(part_files('sessions'));
+CREATE TABLE certificates AS SELECT * EXCLUDE (der) FROM read_parquet(part_files('certificates'));
+CREATE TABLE session_verdicts AS
+SELECT * EXCLUDE (rule_version, root_store_sha256) FROM read_parquet(part_files('session_verdicts'));
+CREATE TABLE domain_verdicts AS
+SELECT * EXCLUDE (rule_version, root_store_sha256, time_used, sts_id, sts_mx_patterns, tlsrpt_ruas, routes)
+FROM read_parquet(part_files('domain_verdicts'));
+-- Large, and read by few: not in memory.
+CREATE VIEW domain_routes AS
+SELECT domain, dane, sts_record, sts_policy, sts_mode, routes FROM read_parquet(part_files('domain_verdicts'));
+CREATE VIEW verdict_rules AS
+SELECT rule_version, root_store_sha256 FROM read_parquet(part_files('session_verdicts'))
+UNION
+SELECT rule_version, root_store_sha256 FROM read_parquet(part_files('domain_verdicts'));
 
 -- A share with the bounds that non-response leaves. yes, no: the answers that are known. unknown: gave no
 -- answer, and may be either. never: cannot be a yes, by what is known of it, and was not asked either.

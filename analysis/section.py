@@ -13,8 +13,10 @@ HOSTS = "MX host with TLS"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Section:
-    """One figure in the report. The sentence is filled from its key row: {share}, {count}, {bounds}, "
-    "{stratum}."""
+    """One figure in the report. The sentence is filled from its key row.
+
+    Its fields are {share}, {count}, {bounds} and {stratum}.
+    """
 
     figure: str
     title: str
@@ -27,6 +29,8 @@ class Section:
     """One chart for all units, in place of one each."""
     is_by_answer: bool = False
     """One chart for each answer: what stands before the colon of a stratum."""
+    cross_unit: str = ""
+    """Unit whose rows are the cells of a table; what stands after a stratum's last comma is the column."""
 
 
 def key_row(section: Section, rows: Sequence[FigureRow]) -> FigureRow | None:

@@ -96,7 +96,7 @@ class _Found:
 
 async def _observe(domains: Sequence[str], settings: Settings) -> _Found:
     found = _Found()
-    async with open_tools(settings, outlasts_silence=False) as tools:
+    async with open_tools(settings, outlasts_outages=False) as tools:
         listed: list[Row] = [{"domain": domain, "position": 1, "rank": None} for domain in domains]
         await _observe_rows(RESOLVE, listed, tools, found)
         names = dict.fromkeys(name for domain in found.domains.values() for name, _ in _mx_hosts(domain))

@@ -123,6 +123,8 @@ class ControlCheck:
 
     checked_at: datetime
     answers: tuple[ControlAnswer, ...]
+    sources: tuple[str, ...] = ()
+    """The addresses that this machine sends from to theirs, of each family that has a route."""
 
     @property
     def diagnosis(self) -> Diagnosis:
@@ -147,6 +149,7 @@ class ControlCheck:
             "checked_at": self.checked_at.isoformat(timespec="seconds"),
             "diagnosis": self.diagnosis,
             "is_well": self.problem is None,
+            "sources": list(self.sources),
             "hosts": [answer.entry() for answer in self.answers],
         }
 
@@ -243,10 +246,12 @@ async def ask_control_hosts(
     limit = min(settings.session_timeout_seconds, _SESSION_LIMIT_SECONDS)
     settings = dataclasses.replace(settings, session_timeout_seconds=limit)
     answers: dict[str, ControlAnswer] = {}
+    sources: set[str] = set()
 
     async def ask(host: str) -> None:
         lookups = await _look_up(host, resolver, opt_out)
         addresses = [address for lookup in lookups for address in lookup.addresses]
+        sources.update(filter(None, map(outward, addresses)))
         if not addresses:
             answers[host] = ControlAnswer(host=host, lookups=lookups)
             return
@@ -258,4 +263,4 @@ async def ask_control_hosts(
         for host in settings.control_hosts:
             nursery.start_soon(ask, host)
     ordered = tuple(answers[host] for host in settings.control_hosts)
-    return ControlCheck(checked_at=checked_at, answers=ordered)
+    return ControlCheck(checked_at=checked_at, answers=ordered, sources=tuple(sorted(sources)))

@@ -1,10 +1,12 @@
 """The checks of the control hosts that run.json keeps, and what they say of the times between."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from crawler.storage import RunFolder
+from crawler.vantage import with_sources
 
 _KEPT_CHECKS = 200
 
@@ -21,8 +23,11 @@ def remember(kept: list[dict[str, Any]], check: dict[str, Any]) -> None:
         del kept[1]
 
 
-def record_checks(run: RunFolder, checks: Iterable[dict[str, Any]]) -> None:
-    """Add checks to those in run.json; without any, nothing is written."""
+def record_checks(run: RunFolder, checks: Iterable[dict[str, Any]], totals: Mapping[str, int]) -> None:
+    """Add checks to those in run.json, and how many were made and failed; without any, nothing is written.
+
+    The vantage learns from them which addresses this machine sends from.
+    """
     checks = list(checks)
     if not checks:
         return
@@ -30,7 +35,13 @@ def record_checks(run: RunFolder, checks: Iterable[dict[str, Any]]) -> None:
     kept = recorded_checks(run)
     for check in checks:
         remember(kept, check)
-    run.write_manifest(manifest | {"control_checks": kept})
+    counted = Counter(manifest.get("control_totals", {})) + Counter(totals)
+    made = {name: counted[name] for name in ("made", "failed")}
+    facts: dict[str, Any] = {"control_checks": kept, "control_totals": made}
+    sources = [source for check in checks for source in check.get("sources", ())]
+    if sources:
+        facts["vantage"] = with_sources(manifest.get("vantage", {}), sources)
+    run.write_manifest(manifest | facts)
 
 
 def recorded_checks(run: RunFolder) -> list[dict[str, Any]]:

@@ -2,15 +2,17 @@
 
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import trio
 
 from crawler.control import ControlCheck, check_control_hosts
 from crawler.control_checks import record_checks, remember
 from crawler.engine import Interruption
+from crawler.feedback import Feedback
 from crawler.settings import Settings
 from crawler.storage import RunFolder
 
@@ -24,13 +26,6 @@ _LOOK_SECONDS = 0.1
 UNGUARDED = "no control hosts are set: a blocked port 25 would pass for an internet without STARTTLS"
 
 
-class Notices(Protocol):
-    """Where the watch tells what the run waits for."""
-
-    def note(self, text: str, *, paused: bool = False) -> None:
-        """Say something about the run as a whole; `paused`: it waits from now on."""
-
-
 class ControlWatch:
     """Asks the control hosts now and then, in a thread of its own, from `begin` to the end of the context.
 
@@ -41,7 +36,7 @@ class ControlWatch:
         self,
         run: RunFolder,
         settings: Settings,
-        notices: Notices,
+        feedback: Feedback,
         interruption: Interruption,
         *,
         ask: Callable[[Settings], Awaitable[ControlCheck]] = check_control_hosts,
@@ -51,7 +46,7 @@ class ControlWatch:
         """Prepare; nothing is asked yet."""
         self._run = run
         self._settings = settings
-        self._notices = notices
+        self._feedback = feedback
         self._interruption = interruption
         self._ask = ask
         self._recheck_seconds = min(recheck_seconds, settings.control_interval_seconds)
@@ -64,6 +59,7 @@ class ControlWatch:
         self._lock = threading.Lock()
         self.checks: list[dict[str, Any]] = []
         """What `remember` keeps of the checks that are not in run.json yet."""
+        self._totals = Counter(made=0, failed=0)
 
     def __enter__(self) -> Self:
         """Give the watch, which does not watch yet."""
@@ -90,7 +86,7 @@ class ControlWatch:
         is_guarded, is_first = bool(self._settings.control_hosts), not self._is_begun
         self._is_begun = True
         if is_first and not is_guarded:
-            self._notices.note(UNGUARDED)
+            self._feedback.note(UNGUARDED)
         if is_first and is_guarded:
             self._loop.start()
         if is_guarded:
@@ -104,23 +100,27 @@ class ControlWatch:
             if problem is not None and problem != told:
                 again = f"asking again every {self._waiting_seconds:g} s, Ctrl-C stops"
                 self.record()
-                self._notices.note(f"this network cannot survey: {problem} ({again})", paused=True)
+                self._feedback.note(f"this network cannot survey: {problem} ({again})", paused=True)
                 told = problem
         if told is not None:
-            self._notices.note("goes on: the control hosts answer")
+            self._feedback.note("goes on: the control hosts answer")
 
     def record(self) -> None:
         """Write into run.json what was seen since the last time."""
         with self._lock:
             checks, self.checks = self.checks, []
-        record_checks(self._run, checks)
+            totals, self._totals = self._totals, Counter(made=0, failed=0)
+        record_checks(self._run, checks, totals)
 
     async def watch(self) -> None:
         """Ask for ever."""
         while True:
             check = await self._ask(self._settings)
+            is_well = check.problem is None
             with self._lock:
                 remember(self.checks, check.entry())
+                self._totals.update(made=1, failed=int(not is_well))
+            self._feedback.checked(is_well)
             await trio.sleep(self._learn(check))
 
     def _learn(self, check: ControlCheck) -> float:

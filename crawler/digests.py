@@ -6,12 +6,15 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+from crawler.object_store import ObjectPath
+
 
 class Digests:
     """The digests noted in one run folder, in a file that `sha256sum --check` reads.
 
     Every process of the run adds lines to it. A file that was written again has several digests: which of
-    them it should have depends on when the power went, so each is right.
+    them it should have depends on when the power went, so each is right. Nothing is added to an object of a
+    store: there each digest is the name of an object without content, below the name of the file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -21,7 +24,11 @@ class Digests:
 
     def note(self, path: Path, written: Path | None = None) -> None:
         """Note the digest of a file of the run; `written` is where it stands until it takes its name."""
-        line = f"{sha256_of(written or path)}  {self._name(path)}\n"
+        digest = sha256_of(written or path)
+        if isinstance(self._journal, ObjectPath):
+            (self._journal / self._name(path) / digest).write_bytes(b"")
+            return
+        line = f"{digest}  {self._name(path)}\n"
         self._journal.parent.mkdir(parents=True, exist_ok=True)
         # The line end before it: a line cut short by a full disk spoils none but itself.
         with self._journal.open("ab", buffering=0) as journal:
@@ -31,7 +38,10 @@ class Digests:
     def read(self) -> Mapping[str, set[str]]:
         """Return the digests that each file may have, by its path within the run."""
         noted: defaultdict[str, set[str]] = defaultdict(set)
-        if self._journal.exists():
+        if isinstance(self._journal, ObjectPath):
+            for path, _ in self._journal.objects():
+                noted[path.parent.relative_to(self._journal).as_posix()].add(path.name)
+        elif self._journal.exists():
             for line in self._journal.read_text(encoding="utf-8", errors="replace").splitlines():
                 digest, separator, name = line.partition("  ")
                 if separator:

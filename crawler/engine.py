@@ -1,49 +1,41 @@
-"""The engine: has the shards of a stage run by worker processes, shows how it goes, stops when asked."""
+"""The engine: has the workers of an executor run the shards of a stage, shows how it goes, stops when asked.
+
+Any executor will do whose workers have joined the engine's channels: processes of this machine
+(`open_engine`), those of a cluster (`cluster.py`), threads.
+"""
 
 import contextlib
 import dataclasses
-import gc
 import multiprocessing
-import shutil
 import signal
 import threading
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ProcessPoolExecutor, wait
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from crawler.file_limit import raise_file_limit
-from crawler.lane import REPORT_SECONDS, Channels, Lane, Report, join_channels, run_lane
+from crawler.feedback import Feedback, Pace
+from crawler.lane import (
+    REPORT_SECONDS,
+    Channels,
+    Lane,
+    PoisonedRowError,
+    Report,
+    join_channels,
+    run_lane,
+)
 from crawler.open_shard import partials_folder, rows_in_partials
-from crawler.processes import Flag, end_with_parent
+from crawler.processes import Flag, end_with_parent, prepare_process
 from crawler.settings import Settings
 from crawler.stage import QUEUES, Stage, shard_sizes
 from crawler.storage import RunFolder
-
-_OBJECTS_PER_COLLECTION = 100_000
-"""Made and not gone again, in a worker process, until the youngest are searched for cycles."""
+from crawler.whole_file import remove_folder
 
 
 class StoppedError(Exception):
     """The run was stopped before its end; the same command goes on with what is missing."""
-
-
-class Feedback(Protocol):
-    """Where the engine tells how a stage is going."""
-
-    def begin(self, stage: str, total: int, done: int) -> None:
-        """Begin a stage of so many rows, of which some were done before."""
-
-    def advance(self, done: int, failures: Mapping[str, int]) -> None:
-        """Count rows that were done since the last call, and the failures among them by word."""
-
-    def end(self) -> None:
-        """End the stage."""
-
-    def note(self, text: str, *, paused: bool = False) -> None:
-        """Say something about the run as a whole; paused: it waits from now on."""
 
 
 class Watch(Protocol):
@@ -93,26 +85,41 @@ def interruptible() -> Iterator[Interruption]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """Worker processes, and the channels to and from them."""
+    """An executor, and the channels to and from its workers."""
 
     executor: Executor
-    workers: int
+    workers: Callable[[], int]
+    """Tells how many lanes may run at once, now."""
     channels: Channels
     feedback: Feedback
     interruption: Interruption
+    lanes_per_worker: int = 1
+    """In stages that are not paced. Lanes that wait are work for workers that come; but each lane ends with
+    a slow tail."""
 
-    def run(self, stage: Stage, run: RunFolder, settings: Settings, watch: Watch | None = None) -> None:
+    def run(
+        self,
+        stage: Stage,
+        run: RunFolder,
+        settings: Settings,
+        watch: Watch | None = None,
+        *,
+        least_seconds: float = 0.0,
+    ) -> None:
         """Run the shards of a stage's work list that are not done yet.
 
-        A paced stage pauses while the watch knows of a problem. Raises StoppedError when the user
+        least_seconds: what pacing alone takes for them. A paced stage pauses while the watch knows of a
+        problem; its lanes are as many as can run at once when it begins, and each has its share of the rate
+        of the whole: whatever workers come or go, that is never exceeded. Raises StoppedError when the user
         interrupts or a worker process dies; what is complete stays.
         """
         sizes = shard_sizes(run, stage.name)
-        missing = [shard for shard in sizes if not run.has_part(stage.tables[-1], shard)]
+        standing = set(run.shards(stage.tables[-1]))
+        missing = [shard for shard in sizes if shard not in standing]
         total, saved = sum(sizes.values()), rows_in_partials(run, stage)
         left = sum(sizes[shard] - saved.get(shard, 0) for shard in missing)
-        self.feedback.begin(stage.name, total, total - left)
-        dealt = deal_shards(missing, self.workers)
+        self.feedback.begin(stage.name, total, total - left, least_seconds)
+        dealt = deal_shards(missing, self.workers() * (1 if stage.is_paced else self.lanes_per_worker))
         share = settings.sessions_per_second / max(1, len(dealt))
         lanes = [
             Lane(
@@ -123,23 +130,23 @@ class Engine:
             )
             for shards in dealt
         ]
-        self._run_lanes(stage, lanes, watch if stage.is_paced else None)
-        shutil.rmtree(partials_folder(run, stage), ignore_errors=True)
+        self._run_lanes(stage, lanes, _Heard(left), watch if stage.is_paced else None)
+        remove_folder(partials_folder(run, stage))
         for table in stage.tables:
             if not run.shards(table):  # a table without rows still has its schema
                 run.write_part(table, 0, [])
         self.feedback.end()
 
-    def _run_lanes(self, stage: Stage, lanes: list[Lane], watch: Watch | None) -> None:
+    def _run_lanes(self, stage: Stage, lanes: list[Lane], heard: "_Heard", watch: Watch | None) -> None:
         self._mind(watch)
         pending: set[Future[None]] = set()
-        waiting: dict[int, str] = {}
         try:
             with sigint_blocked():
                 pending |= {self.executor.submit(run_lane, lane) for lane in lanes}
             while pending:
                 finished, pending = wait(pending, timeout=REPORT_SECONDS, return_when=FIRST_EXCEPTION)
-                self._drain_reports(waiting)
+                self._drain_reports(heard)
+                self.feedback.pace(_pace(heard.latest.values(), len(pending)))
                 for future in finished:
                     future.result()
                 self.interruption.check()
@@ -148,6 +155,8 @@ class Engine:
             raise _plainest(errors) from errors
         except BrokenProcessPool:
             raise StoppedError(f"a worker process of stage {stage.name} died") from None
+        except BrokenExecutor as broken:
+            raise StoppedError(f"stage {stage.name}: {broken}") from None
         finally:
             if pending:
                 self.channels.stop.set()
@@ -167,20 +176,42 @@ class Engine:
             watch.record()
             self.feedback.note("goes on: the control hosts answer")
 
-    def _drain_reports(self, waiting: dict[int, str]) -> None:
-        """Pass on what the lanes report; `waiting` is what each waits for, and is brought up to date."""
-        waited = bool(waiting)
+    def _drain_reports(self, heard: "_Heard") -> None:
+        """Pass on what the lanes report."""
+        waited = _first_problem(heard.latest.values())
         while not self.channels.reports.empty():
             report: Report = self.channels.reports.get()
-            self.feedback.advance(report.done, report.failures)
-            if report.problem is not None:
-                waiting[report.lane] = report.problem
-            else:
-                waiting.pop(report.lane, None)
-        if waiting and not waited:
-            self.feedback.note(f"paused: {next(iter(waiting.values()))}", paused=True)
-        elif waited and not waiting:
+            done = min(report.done, heard.left)
+            self.feedback.advance(done, report.failures)
+            heard.left -= done
+            heard.latest[report.lane] = report
+        waits = _first_problem(heard.latest.values())
+        if waits is not None and waited is None:
+            self.feedback.note(f"paused: {waits}", paused=True)
+        elif waited is not None and waits is None:
             self.feedback.note("goes on: the resolver answers")
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What the lanes of a stage have reported."""
+
+    left: int
+    """Rows not reported as done. Where a worker died, some of its rows are done, and reported, again."""
+    latest: dict[int, Report] = field(default_factory=dict)
+    """Each lane's last report."""
+
+
+def _first_problem(reports: Iterable[Report]) -> str | None:
+    return next((report.problem for report in reports if report.problem is not None), None)
+
+
+def _pace(reports: Collection[Report], lanes: int) -> Pace:
+    """Put together what the lanes are at now."""
+    waits: Counter[str] = Counter()
+    for report in reports:
+        waits.update(report.waits)
+    return Pace(lanes, sum(report.in_hand for report in reports), waits)
 
 
 def deal_shards(shards: Iterable[int], lanes: int) -> list[tuple[int, ...]]:
@@ -208,7 +239,7 @@ def open_engine(workers: int, feedback: Feedback, interruption: Interruption) ->
     ) as executor:
         yield Engine(
             executor=executor,
-            workers=workers,
+            workers=lambda: workers,
             channels=channels,
             feedback=feedback,
             interruption=interruption,
@@ -216,14 +247,24 @@ def open_engine(workers: int, feedback: Feedback, interruption: Interruption) ->
 
 
 def _plainest(errors: BaseExceptionGroup) -> BaseException:
-    """Return the system's own error, such as a full disk, when there is nothing else; else all of them."""
+    """Return what is to be said: of a row that has no answer, or the system's own error, such as a full disk.
+
+    Where there is something else, it is all of them.
+    """
+    poisoned = errors.subgroup(PoisonedRowError)
+    if poisoned is not None:
+        return StoppedError(str(_first(poisoned)))
     system_errors, rest = errors.split(OSError)
     if rest is not None or system_errors is None:
         return errors
-    plain: BaseException = system_errors
-    while isinstance(plain, BaseExceptionGroup):
-        plain = plain.exceptions[0]
-    return plain
+    return _first(system_errors)
+
+
+def _first(errors: BaseExceptionGroup) -> BaseException:
+    first: BaseException = errors
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first
 
 
 @contextlib.contextmanager
@@ -240,11 +281,4 @@ def begin_worker(channels: Channels) -> None:
     """Prepare this process for lanes; called when it begins."""
     end_with_parent()
     join_channels(channels)
-    raise_file_limit()
-    # What a survey makes goes by itself: looking through it for cycles as often as Python does took a
-    # fifth of a lookup's CPU. The rows of a few shards, and what is in flight, are no reason to look: that
-    # took 15 us a session, and found two objects in a thousand sessions.
-    # What it has imported stays: it need not be looked through either.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_OBJECTS_PER_COLLECTION)
+    prepare_process()

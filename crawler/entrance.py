@@ -41,6 +41,11 @@ class Entrance:
         self._running = trio.Event()
         self._running.set()
 
+    @property
+    def waiting(self) -> int:
+        """Return how many wait to be let in."""
+        return len(self._queue)
+
     def pause(self) -> None:
         """Let nobody in until `go_on`."""
         if self._running.is_set():

@@ -1,25 +1,34 @@
-"""The judge stage: from observations to verdicts, without the network; can be run again at any time."""
+"""The judge stage: from observations to verdicts, without the network; can be run again at any time.
+
+A judging that was broken off goes on (`begun_judging`): neither the verdicts on whole shards that stand nor
+the work lists that they were made of are made again.
+"""
 
 import contextlib
 import multiprocessing
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 
-from crawler.engine import Feedback, Interruption, StoppedError, sigint_blocked
+from crawler import __version__
+from crawler.begun_judging import VERDICTS, Basis, take_up
+from crawler.engine import Interruption, StoppedError, sigint_blocked
+from crawler.feedback import Feedback
 from crawler.lane import REPORT_SECONDS
 from crawler.outcomes import Outcome
 from crawler.processes import end_with_parent
 from crawler.records import AddressLookup, Certificate, SessionVerdict, TlsaLookup
 from crawler.schema import record_maker
-from crawler.stage import Row, read_work, shard_sizes
+from crawler.stage import Row, read_work, shard_sizes, work_list
 from crawler.storage import RunFolder
-from crawler.verdict_lists import list_routes, list_sessions
+from crawler.verdict_lists import ROUTE_LISTS, SESSION_LISTS, list_routes, list_sessions
+from crawler.verdicts import RULE_VERSION
 from crawler.verdicts.domain import SeenRoute, judge_domain
 from crawler.verdicts.pkix import PkixJudge, RootStore
 from crawler.verdicts.routes import Route
@@ -37,52 +46,74 @@ class _Task:
     """What a worker process is told: one shard."""
 
     folder: Path
-    root_store: str
+    root_store: Path | str
     at: datetime | None
     shard: int
 
 
 def judge(
     run: RunFolder,
-    root_store: str,
+    root_store: Path | str,
     feedback: Feedback,
     interruption: Interruption,
     *,
     at: datetime | None = None,
     workers: int = 1,
+    executor: Executor | None = None,
+    observed: Mapping[str, str] | None = None,
 ) -> None:
     """Judge every session, then every domain, against a root store; earlier verdicts are replaced.
 
-    at: the time at which all validity is judged; None: each session's and fetch's own start. Raises
-    RootStoreError before it replaces anything, StoppedError when the user interrupts.
+    at: the time at which all validity is judged; None: each session's and fetch's own start. executor: judges
+    in the place of worker processes of this machine. observed: the digest of each part file that is judged;
+    with them, a judging of the same by the same that was broken off goes on, and without it begins anew.
+    Raises RootStoreError before it replaces anything, StoppedError when the user interrupts.
     """
-    RootStore.load(root_store)
-    for table in ("session_verdicts", "domain_verdicts"):
-        run.remove_parts(table)
-    list_sessions(run)
+    store = RootStore.load(root_store)
+    take_up(run, None if observed is None else _basis(store, at, observed))
+    if not _stand(run, SESSION_LISTS):
+        list_sessions(run)
     sessions = shard_sizes(run, "judged")
-    rows = sum(sessions.values()) + run.count("domains")
-    feedback.begin("judge", rows, 0)
-    with _pool(1 if rows <= _ROWS_BEFORE_PROCESSES else workers) as executor:
+    rows, done = sum(sessions.values()) + run.count("domains"), sum(map(run.count, VERDICTS))
+    feedback.begin("judge", rows, done)
+    with _judges(rows - done, workers, executor) as judges:
 
-        def judge_all(judge_shard: Callable[[_Task], _Judged], shards: Iterable[int]) -> None:
-            tasks = [_Task(folder=run.path, root_store=root_store, at=at, shard=shard) for shard in shards]
-            for judged in _results(judge_shard, tasks, executor, interruption):
+        def judge_all(judge_shard: Callable[[_Task], _Judged], table: str, shards: Iterable[int]) -> None:
+            missing = [shard for shard in shards if not run.has_part(table, shard)]
+            tasks = [_Task(folder=run.path, root_store=root_store, at=at, shard=shard) for shard in missing]
+            for judged in _results(judge_shard, tasks, judges, interruption):
                 feedback.advance(*judged)
 
-        judge_all(_judge_sessions, sessions)
+        judge_all(_judge_sessions, "session_verdicts", sessions)
         if not sessions:  # a table without rows still has its schema
             run.write_part("session_verdicts", 0, [])
-        list_routes(run)
-        judge_all(_judge_domains, run.shards("domains"))
+        if not _stand(run, ROUTE_LISTS):
+            list_routes(run)
+        judge_all(_judge_domains, "domain_verdicts", run.shards("domains"))
     feedback.end()
 
 
+def _stand(run: RunFolder, lists: Iterable[str]) -> bool:
+    return all(work_list(run, name).exists() for name in lists)
+
+
+def _basis(store: RootStore, at: datetime | None, observed: Mapping[str, str]) -> Basis:
+    """Return all that verdicts depend on."""
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(observed.items()))
+    return {
+        "version": __version__,
+        "rule_version": RULE_VERSION,
+        "root_store": store.sha256,
+        "at": None if at is None else at.isoformat(),
+        "observed": sha256(lines.encode()).hexdigest(),
+    }
+
+
 @contextlib.contextmanager
-def _pool(workers: int) -> Iterator[Executor | None]:
-    """Give worker processes, or None for one: it would only stand beside this one, which waits."""
-    if workers == 1:
-        yield None
+def _judges(rows: int, workers: int, executor: Executor | None) -> Iterator[Executor | None]:
+    """Give what judges: None is this process, beside which one worker process alone would only stand."""
+    if rows <= _ROWS_BEFORE_PROCESSES or executor is not None or workers == 1:
+        yield executor if rows > _ROWS_BEFORE_PROCESSES else None
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as executor:
@@ -111,6 +142,8 @@ def _results(
             interruption.check()
     except BrokenProcessPool:
         raise StoppedError("a worker process of stage judge died") from None
+    except BrokenExecutor as broken:
+        raise StoppedError(f"stage judge: {broken}") from None
     finally:
         for future in pending:
             future.cancel()

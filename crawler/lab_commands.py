@@ -13,7 +13,7 @@ import typer
 from crawler.domain_list import DomainList, read_list
 from crawler.engine import interruptible
 from crawler.lab.comparison import Comparison, TruthError, compare
-from crawler.lab.launch import LabEndpoints, profile_path, start_lab
+from crawler.lab.launch import LabEndpoints, LabError, profile_path, start_lab
 from crawler.storage import RunFolder
 from crawler.survey import read_manifest
 from crawler.terminal import RunPath, say
@@ -43,6 +43,8 @@ LAB_SETTINGS: dict[str, Any] = {
     "control_interval_seconds": 10.0,
 }
 """What suits an internet on loopback: it is near, its silent hosts stay silent, and nobody is disturbed."""
+LAB_ERRORS = (LabError, TruthError)
+"""What bad input to the lab raises."""
 LAB_PROVIDES = ("resolver", "smtp_port", "https_port", "root_store", "control_hosts")
 """Settings that the lab makes up at each start; they are not part of what a run is."""
 
@@ -62,7 +64,7 @@ def open_lab(
     domain_list: DomainList, profile: str, seed: int, state: Path
 ) -> contextlib.AbstractContextManager[LabEndpoints]:
     """Start the lab, populated from a list, for the time of the context. Raises LabError."""
-    names = [(listed.domain, listed.signed) for listed in domain_list.domains]
+    names = ((listed.domain, listed.signed) for listed in domain_list.domains)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "starttls-survey"
     return start_lab(names, profile, seed, state, cache)
 

@@ -6,6 +6,7 @@ then, and when the lane is stopped.
 """
 
 import contextlib
+import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ class Lane:
 
 
 class Report(NamedTuple):
-    """What a lane has done since its last report."""
+    """What a lane has done since its last report, and what it is at."""
 
     lane: int
     """Its first shard."""
@@ -43,6 +44,10 @@ class Report(NamedTuple):
     failures: dict[str, int]
     problem: str | None
     """What it waits for, in one line; None: nothing."""
+    in_hand: int
+    """Rows taken up and not done."""
+    waits: dict[str, int]
+    """Those of them that wait for their turn, by what they wait for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,10 @@ async def _work(lane: Lane, channels: Channels) -> None:
             shard.save()
 
 
+class PoisonedRowError(Exception):
+    """A row that this program has no answer to: the message says which, and why."""
+
+
 class _Shared:
     """What the tasks of a lane share."""
 
@@ -107,7 +116,16 @@ class _Shared:
                 continue
             self.open_shards.add(shard)
             for row in shard.rows:
+                self.tally.in_hand += 1
                 yield row, shard
+
+
+def _told(stage: Stage, row: Row, error: Exception) -> str:
+    """Return which row of a stage met an error, what it was, and where."""
+    named = ", ".join(f"{column} {row[column]}" for column in stage.key)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"{type(error).__name__}: {error}".rstrip(": ")
+    return f"stage {stage.name}, {named}: {what} ({Path(place.filename).name}, line {place.lineno})"
 
 
 async def _observe_rows(shared: _Shared, first: tuple[Row, OpenShard]) -> None:
@@ -119,7 +137,10 @@ async def _observe_rows(shared: _Shared, first: tuple[Row, OpenShard]) -> None:
     taken: tuple[Row, OpenShard] | None = first
     while taken is not None:
         row, shard = taken
-        observation = await observe(row, tools)
+        try:
+            observation = await observe(row, tools)
+        except Exception as error:
+            raise PoisonedRowError(_told(shared.stage, row, error)) from error
         tally.count(observation)
         shard.add(observation)
         if shard.is_complete:
@@ -130,18 +151,20 @@ async def _observe_rows(shared: _Shared, first: tuple[Row, OpenShard]) -> None:
 
 @dataclass(slots=True)
 class _Tally:
-    """What was done since the last report."""
+    """What was done since the last report, and how many rows are in hand."""
 
     done: int = 0
     failures: Counter[str] = field(default_factory=Counter)
+    in_hand: int = 0
 
     def count(self, observation: Observation) -> None:
         self.done += 1
+        self.in_hand -= 1
         if observation.failure is not None:
             self.failures[observation.failure] += 1
 
-    def report(self, lane: Lane, problem: str | None) -> Report:
-        report = Report(lane.shards[0], self.done, dict(self.failures), problem)
+    def report(self, lane: Lane, problem: str | None, waits: dict[str, int]) -> Report:
+        report = Report(lane.shards[0], self.done, dict(self.failures), problem, self.in_hand, waits)
         self.done = 0
         self.failures.clear()
         return report
@@ -155,7 +178,9 @@ async def _reporting(lane: Lane, channels: Channels, shared: _Shared) -> AsyncIt
         while True:
             await trio.sleep(REPORT_SECONDS)
             # Only tools that hold a resolver can tell what it is that they wait for.
-            channels.reports.put(shared.tally.report(lane, getattr(shared.tools, "problem", None)))
+            problem = getattr(shared.tools, "problem", None)
+            waits = shared.tools.pacer.waits() if lane.stage.is_paced else {}
+            channels.reports.put(shared.tally.report(lane, problem, waits))
             if lane.stage.is_paced:
                 pacer = shared.tools.pacer
                 pacer.pause() if channels.pause.is_set() else pacer.go_on()
@@ -175,4 +200,4 @@ async def _reporting(lane: Lane, channels: Channels, shared: _Shared) -> AsyncIt
             nursery.start_soon(save)
             yield
             nursery.cancel_scope.cancel()
-    channels.reports.put(shared.tally.report(lane, None))
+    channels.reports.put(shared.tally.report(lane, None, {}))

@@ -1,17 +1,19 @@
 """Makes a run that was broken off fit to go on: no leftovers, and no file that is not as it was written."""
 
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from crawler.digests import sha256_of
-from crawler.engine import Feedback
+from crawler.feedback import Feedback
+from crawler.object_store import ObjectPath
 from crawler.open_shard import partials_folder, remove_partial, remove_partials
 from crawler.records import TABLES
+from crawler.run_lock import is_alive
 from crawler.stage import Stage, certificate_parts, shard_sizes, work_list
-from crawler.storage import RunFolder, RunFolderError, is_alive
+from crawler.storage import RunFolder, RunFolderError
+from crawler.whole_file import remove_folder
 
 _ASIDE = re.compile(r"\..+\.\d+")
 """What a file is called that was not written to its end."""
@@ -28,7 +30,7 @@ def mend(run: RunFolder, stages: Sequence[Stage], feedback: Feedback) -> None:
     Reads every part file once. Raises RunFolderError for a damaged work list of a stage that has begun: it
     cannot be made again as it was.
     """
-    _sweep(run)
+    sweep(run)
     noted = run.digests.read()
     for stage in stages:
         if work_list(run, stage.name).exists() and run.digests.is_damaged(work_list(run, stage.name), noted):
@@ -54,22 +56,24 @@ def mend(run: RunFolder, stages: Sequence[Stage], feedback: Feedback) -> None:
         _forget_lists(run, stages[first + 1 :])
 
 
-def _sweep(run: RunFolder) -> None:
+def sweep(run: RunFolder) -> None:
     """Remove what processes that were killed left behind. The caller holds the run's lock."""
     for folder in (run.path, *(path for path in run.path.iterdir() if path.is_dir() and path.name != "lab")):
         for path in folder.rglob(".*") if folder != run.path else folder.glob(".*"):
             if path.is_file() and _ASIDE.fullmatch(path.name):
                 path.unlink(missing_ok=True)
-    shutil.rmtree(run.work_path(".spilled"), ignore_errors=True)
+    remove_folder(run.work_path(".spilled"))
 
 
 def sweep_beside(run: RunFolder) -> None:
     """Remove the folders in which processes that are no more meant to make this run."""
+    if isinstance(run.path, ObjectPath):
+        return  # it is made where it stands
     prefix = f".{run.path.name}."
     for folder in run.path.parent.glob(f"{prefix}*"):
         number = folder.name.removeprefix(prefix)
         if number.isdecimal() and folder.is_dir() and not is_alive(int(number)):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
 
 
 def _damaged_files(run: RunFolder, stage: Stage, noted: Noted) -> Iterator[tuple[int, Path]]:
@@ -132,13 +136,13 @@ def _has_begun(run: RunFolder, stage: Stage) -> bool:
 # --- a finished run ------------------------------------------------------------------------------------
 
 
-def digests_of_parts(run: RunFolder) -> dict[str, str]:
-    """Return the SHA-256 of each part file, by its path within the run.
+def digests_of_parts(run: RunFolder, tables: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of each part file of these tables, by its path within the run.
 
     Raises RunFolderError for a file that is not as it was written.
     """
     noted, digests = run.digests.read(), {}
-    for table in TABLES:
+    for table in tables:
         for shard in run.shards(table):
             path = run.part_path(table, shard)
             name, digest = path.relative_to(run.path).as_posix(), sha256_of(path)

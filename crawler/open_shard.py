@@ -15,11 +15,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crawler.parquet_files import count_rows, parquet_file, write_parquet
 from crawler.protocol.certificate import read_certificate
 from crawler.records import TABLES, Certificate
 from crawler.schema import arrow_schema, to_table
 from crawler.stage import Observation, Row, Stage, certificate_parts, read_work
-from crawler.storage import RunFolder, write_parquet
+from crawler.storage import RunFolder
 
 _PARTIAL = re.compile(r"(?P<table>\w+)-(?P<shard>\d+)-(?P<number>\d+)\.parquet")
 
@@ -95,7 +96,7 @@ class OpenShard:
         schema = arrow_schema(TABLES[table])
         for number in self._partials:
             path = partial_path(self._run, self._stage, table, self._shard, number)
-            yield pq.read_table(path, schema=schema, columns=columns and list(columns))
+            yield pq.read_table(parquet_file(path), schema=schema, columns=columns and list(columns))
 
     def _done(self) -> set[tuple[Any, ...]]:
         tables = self._read_partials(self._stage.tables[-1], self._stage.key)
@@ -121,7 +122,7 @@ def rows_in_partials(run: RunFolder, stage: Stage) -> Mapping[int, int]:
     for number, shard in _whole_partials(run, stage):
         path = partial_path(run, stage, stage.tables[-1], shard, number)
         with contextlib.suppress(FileNotFoundError):  # the part files have just been made of it
-            rows[shard] += pq.read_metadata(path).num_rows
+            rows[shard] += count_rows(path)
     return rows
 
 

@@ -8,9 +8,9 @@ import hashlib
 import ipaddress
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from pathlib import Path
 
 from crawler.domain_name import RejectedNameError, normalize
+from crawler.object_store import place
 from crawler.protocol.addresses import embedded_ipv4
 from crawler.records import Lookup
 from crawler.settings import SettingsError
@@ -58,7 +58,7 @@ class OptOut:
         if not path:
             return cls()
         try:
-            octets = Path(path).read_bytes()
+            octets = place(path).read_bytes()
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             why = error.strerror if isinstance(error, OSError) else error
             raise OptOutError(f"setting opt_out: {path!r}: {why}") from None

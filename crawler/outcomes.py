@@ -166,6 +166,18 @@ class Failure(Vocabulary):
             Failure.LOCAL_ERROR,
         )
 
+    @property
+    def may_be_ours(self) -> bool:
+        """Whether a network that is gone on this side would look like this."""
+        return self in (
+            Failure.UNREACHABLE,
+            Failure.TIMEOUT,
+            Failure.RESET,
+            Failure.CLOSED,
+            Failure.LOCAL_ERROR,
+            Failure.UNKNOWN,
+        )
+
 
 class AlertSide(Vocabulary):
     """Who sent a TLS alert."""

@@ -12,6 +12,7 @@ import trio
 
 from crawler.entrance import Entrance, gap_of
 from crawler.settings import Settings
+from crawler.waits import Waiters, WaitReason
 
 _TURNS_PER_SWEEP = 10_000
 """Turns between two searches for places that nobody waits for."""
@@ -34,10 +35,16 @@ class _Place:
     lock: trio.Lock = field(default_factory=trio.Lock)
     free_at: float = 0.0
 
-    async def wait(self) -> None:
+    async def wait(self, waiters: Waiters, provider: str) -> None:
         """Wait until the gap is over; it may be made longer meanwhile."""
-        while (now := trio.current_time()) < self.free_at:
-            await trio.sleep(self.free_at - now)
+        if trio.current_time() >= self.free_at:
+            return
+        waiters.join(provider)
+        try:
+            while (now := trio.current_time()) < self.free_at:
+                await trio.sleep(self.free_at - now)
+        finally:
+            waiters.leave(provider)
 
     def is_idle(self, now: float) -> bool:
         return self.free_at <= now and not self.lock.locked()
@@ -68,14 +75,18 @@ class _Provider(_Place):
         return not self.pauses and _Place.is_idle(self, now)
 
 
-async def _take(lock: trio.Lock | trio.Semaphore) -> None:
-    """Acquire a lock; the caller releases it."""
+async def _take(lock: trio.Lock | trio.Semaphore, waiters: Waiters, provider: str) -> None:
+    """Acquire a lock, counted among those that wait if need be; the caller releases it."""
     # trio's own gives way to every other task even where nobody has the lock: three of them took 13 us more
     # of a session, of pacing's 22.
     try:
         lock.acquire_nowait()
     except trio.WouldBlock:
-        await lock.acquire()
+        waiters.join(provider)
+        try:
+            await lock.acquire()
+        finally:
+            waiters.leave(provider)
 
 
 class Pacer:
@@ -88,6 +99,10 @@ class Pacer:
         self._addresses: dict[str, _Address] = {}
         self._networks: dict[str, _Place] = {}
         self._providers: dict[str, _Provider] = {}
+        self._delayed, self._at_address = Waiters(), Waiters()
+        self._at_network, self._at_provider = Waiters(), Waiters()
+        self._paused: dict[str, float] = {}
+        """When the pause of a provider is over."""
         self._until_sweep = _TURNS_PER_SWEEP
         self._gap_in_network = gap_of(settings.sessions_per_second_per_network)
         self._gap_in_provider = gap_of(settings.sessions_per_second_per_provider)
@@ -100,6 +115,29 @@ class Pacer:
         """Begin sessions again."""
         self._entrance.go_on()
 
+    def waits(self) -> dict[str, int]:
+        """Return how many rows wait now, by what they wait for."""
+        now = trio.current_time()
+        paused = self._paused = {key: over_at for key, over_at in self._paused.items() if over_at > now}
+        places = {
+            WaitReason.ADDRESS_GAP: self._at_address,
+            WaitReason.NETWORK_RATE: self._at_network,
+            WaitReason.PROVIDER_RATE: self._at_provider,
+        }
+        counts = {reason.value: len(waiters) - waiters.of(paused) for reason, waiters in places.items()}
+        counts[WaitReason.PROVIDER_PAUSED] = sum(waiters.of(paused) for waiters in places.values())
+        counts[WaitReason.RETRY_DELAY] = len(self._delayed)
+        counts[WaitReason.WHOLE] = self._entrance.waiting
+        return {str(reason): count for reason, count in counts.items() if count}
+
+    async def delay(self, seconds: float, provider: str) -> None:
+        """Wait before a second attempt, not yet in anybody's way."""
+        self._delayed.join(provider)
+        try:
+            await trio.sleep(seconds)
+        finally:
+            self._delayed.leave(provider)
+
     @contextlib.asynccontextmanager
     async def turn(self, address: str, network: str, provider: str) -> AsyncIterator[Turn]:
         """Wait for the turn of a session with an address, and hold it for the time of the block.
@@ -110,10 +148,10 @@ class Pacer:
         place = self._address(address)
         place.users += 1
         try:
-            await _take(place.room)
+            await _take(place.room, self._at_address, provider)
             try:
                 if place.free_at > trio.current_time():
-                    await trio.sleep_until(place.free_at)
+                    await self._wait_for_gap(place, provider)
                 turn = await self._begin(network, provider)
                 if turn.is_refused:
                     yield turn
@@ -130,17 +168,24 @@ class Pacer:
         finally:
             place.users -= 1
 
+    async def _wait_for_gap(self, place: _Address, provider: str) -> None:
+        self._at_address.join(provider)
+        try:
+            await trio.sleep_until(place.free_at)
+        finally:
+            self._at_address.leave(provider)
+
     async def _begin(self, network_key: str, provider_key: str) -> Turn:
         """Wait for network, provider and whole, and take a place among the sessions in flight."""
         # A place is locked as soon as it is looked up: an idle one may be forgotten at any checkpoint.
         network = self._networks.get(network_key) or self._networks.setdefault(network_key, _Place())
-        await _take(network.lock)
+        await _take(network.lock, self._at_network, provider_key)
         try:
-            await network.wait()
+            await network.wait(self._at_network, provider_key)
             provider = self._provider(provider_key)
-            await _take(provider.lock)
+            await _take(provider.lock, self._at_provider, provider_key)
             try:
-                await provider.wait()
+                await provider.wait(self._at_provider, provider_key)
                 if provider.pauses > self._settings.back_offs:
                     await trio.lowlevel.checkpoint()  # nothing else may give way in a series of refusals
                     return Turn(is_refused=True)
@@ -172,6 +217,7 @@ class Pacer:
         provider.paused_at = now = trio.current_time()
         if provider.pauses < self._settings.back_offs:
             provider.free_at = now + self._settings.back_off_seconds * 2**provider.pauses
+            self._paused[provider_key] = provider.free_at
         provider.pauses += 1
 
     def _provider(self, key: str) -> _Provider:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import trio
 
-from crawler.outcomes import Failure
+from crawler.outcomes import Failure, SessionStage
 from crawler.probes.reach import may_contact
 from crawler.probes.session import ObservedSession, observe_session, unattempted_session
 from crawler.records import TlsaLookup
@@ -25,8 +25,8 @@ async def probe_endpoint(row: Row, tools: Tools) -> Observation:
     """
     reason = _reason_not_to_ask(row, tools)
     if reason is None:
-        await _until(row["not_before"], tools.settings.retry_delay_seconds)
-        observed = await _in_its_turn(row, tools)
+        await _until(row["not_before"], row["pacing_group"], tools)
+        observed = await _while_connected(row, tools)
     else:
         observed = await _without_asking(row, tools, reason)
     return Observation({"sessions": [observed.session]}, observed.session.failure, observed.certificates)
@@ -58,11 +58,23 @@ async def _look_up_tlsa(row: Row, tools: Tools) -> tuple[TlsaLookup | None, Tlsa
     return own, await tools.resolver.tlsa(row["expanded"], port) if row["expanded"] else None
 
 
-async def _until(moment: datetime | None, longest_seconds: float) -> None:
+async def _until(moment: datetime | None, provider: str, tools: Tools) -> None:
     """Wait for a moment, but no longer than it can be away: the clock may have been set back."""
     if moment is not None:
         seconds = (moment - datetime.now(UTC)).total_seconds()
-        await trio.sleep(min(max(0.0, seconds), longest_seconds))
+        await tools.pacer.delay(min(max(0.0, seconds), tools.settings.retry_delay_seconds), provider)
+
+
+async def _while_connected(row: Row, tools: Tools) -> ObservedSession:
+    """Hold the session; again if it got no connection while this network was gone, which no host has seen."""
+    while True:
+        observed = await _in_its_turn(row, tools)
+        session = observed.session
+        if session.stage is not SessionStage.CONNECT or session.failure is None:
+            return observed
+        begun_at = trio.current_time() - session.total_seconds
+        if not session.failure.may_be_ours or not await tools.resolver.was_cut_off(begun_at):
+            return observed
 
 
 async def _in_its_turn(row: Row, tools: Tools) -> ObservedSession:

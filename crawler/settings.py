@@ -41,7 +41,9 @@ class Settings:
         "outlook-com.olc.protection.outlook.com",
     )
     """Mail hosts known to offer STARTTLS, asked before a run and through it: where they fail, it is this
-    network that fails. Empty: none."""
+    network that fails. Where a lookup fails, the resolver is asked for a made-up name below one of them: only
+    if that is answered, by its zone's own servers, is the failure believed. Empty: none, and an outage of the
+    resolver's network passes for a fact about the names."""
     control_interval_seconds: float = 300.0
     smtp_port: int = 25
     https_port: int = 443
@@ -126,8 +128,6 @@ class Settings:
             _checked("trusted_resolvers", address, ipaddress.ip_address)
         if self.resolver:
             resolver_endpoint(self.resolver)
-        if not Path(self.root_store).is_file():
-            raise SettingsError(f"setting root_store: {self.root_store} is no file")
 
 
 _HELLO_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}|\[[A-Za-z0-9.:]{2,64}\]")
@@ -231,7 +231,10 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
         if name not in hints:
             raise SettingsError(f"setting {name}: there is no such setting")
         accepted[name] = _accept(name, value, hints[name])
-    return Settings(**accepted)
+    settings = Settings(**accepted)
+    if not Path(settings.root_store).is_file():  # here alone: a worker elsewhere has no use for it
+        raise SettingsError(f"setting root_store: {settings.root_store} is no file")
+    return settings
 
 
 def _accept(name: str, value: Any, hint: Any) -> Any:

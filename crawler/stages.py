@@ -3,9 +3,11 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import trio
+
 from crawler.outcomes import DnssecStatus, LookupStatus
 from crawler.probes.host_addresses import look_up_addresses, not_asked
-from crawler.probes.policy_fetch import fetch_policy
+from crawler.probes.policy_fetch import ObservedPolicy, fetch_policy
 from crawler.protocol.mx import read_mx
 from crawler.records import Domain, Lookup, MxHost, MxLookup, TxtLookup
 from crawler.stage import Observation, Row, Stage
@@ -37,10 +39,21 @@ async def resolve_domain(row: Row, tools: Tools) -> Observation:
     )
     if not _looks_like_sts(sts_txt):
         return Observation({"domains": [observed]}, _failed(mx))
-    fetched = await fetch_policy(domain, resolver, tools.settings, tools.opt_out, tools.policy_turns)
+    fetched = await _fetch_while_connected(domain, tools)
     return Observation(
         {"domains": [observed], "sts_policies": [fetched.policy]}, _failed(mx), fetched.certificates
     )
+
+
+async def _fetch_while_connected(domain: str, tools: Tools) -> ObservedPolicy:
+    """Fetch a policy; again if that failed while this network was gone."""
+    while True:
+        fetched = await fetch_policy(
+            domain, tools.resolver, tools.settings, tools.opt_out, tools.policy_turns
+        )
+        failure, begun_at = fetched.policy.failure, trio.current_time() - fetched.policy.total_seconds
+        if failure is None or not failure.may_be_ours or not await tools.resolver.was_cut_off(begun_at):
+            return fetched
 
 
 async def _mx_unless_opted_out(domain: str, tools: Tools) -> MxLookup:

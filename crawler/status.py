@@ -12,14 +12,17 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from crawler.control_checks import outages
 from crawler.mending import is_being_judged
+from crawler.object_store import ObjectPath, written_since
 from crawler.open_shard import partials_folder, rows_in_partials
+from crawler.parquet_files import count_rows, open_parquet
+from crawler.progress import duration_text, rate_text, waits_text
 from crawler.records import TABLES
+from crawler.run_now import read_now
 from crawler.stage import Stage, shard_sizes, work_list
-from crawler.storage import RunFolder
+from crawler.storage import RunFolder, shard_of
 from crawler.survey import STAGES, read_manifest
 
 RATE_SECONDS = 300.0
@@ -74,6 +77,8 @@ class RunStatus:
     """The last check failed."""
     table_octets: int
     work_octets: int
+    now: Mapping[str, Any] | None
+    """What the process that works on it said last that it is at; None: none does, or it has not said so."""
 
     @property
     def state(self) -> str:
@@ -86,6 +91,7 @@ class RunStatus:
 def read_status(run: RunFolder, now: datetime | None = None) -> RunStatus:
     """Return how a run stands. Raises RunFolderError for a folder that is no run."""
     manifest = read_manifest(run)
+    process = run.process()
     checks = manifest.get("control_checks", [])
     stages = [_stage_status(run, stage) for stage in STAGES]
     under_way = next((n for n, stage in enumerate(stages) if not stage.is_done), None)
@@ -96,7 +102,7 @@ def read_status(run: RunFolder, now: datetime | None = None) -> RunStatus:
         run_id=manifest["run_id"],
         started_at=manifest["started_at"],
         finished_at=manifest["finished_at"],
-        process=run.process(),
+        process=process,
         stages=(*stages, _judge_status(run, manifest)),
         attempts=_attempts(run),
         control_checks=len(checks),
@@ -104,6 +110,7 @@ def read_status(run: RunFolder, now: datetime | None = None) -> RunStatus:
         is_out=bool(checks) and not checks[-1]["is_well"],
         table_octets=sum(_octets(run.table_folder(table)) for table in TABLES),
         work_octets=_octets(run.work_path("")),
+        now=None if process is None else read_now(run, now or datetime.now(UTC)),
     )
 
 
@@ -128,10 +135,8 @@ def _stage_status(run: RunFolder, stage: Stage) -> StageStatus:
         return StageStatus(name=stage.name, done=0, total=None)
     sizes = shard_sizes(run, stage.name)
     saved = rows_in_partials(run, stage)  # before the parts: a shard is in one of them at any moment
-    done = sum(
-        size if run.has_part(stage.tables[-1], shard) else saved.get(shard, 0)
-        for shard, size in sizes.items()
-    )
+    standing = set(run.shards(stage.tables[-1]))
+    done = sum(size if shard in standing else saved.get(shard, 0) for shard, size in sizes.items())
     return StageStatus(name=stage.name, done=done, total=sum(sizes.values()))
 
 
@@ -145,12 +150,13 @@ def _rate(run: RunFolder, stage: Stage, now: datetime) -> float | None:
     """Return the rows per second that were begun lately, from the first of them to the last."""
     since = now - timedelta(seconds=RATE_SECONDS)
     table = stage.tables[-1]
-    shards = shard_sizes(run, stage.name) if work_list(run, stage.name).exists() else ()
-    files = [run.part_path(table, shard) for shard in shards]
-    files += partials_folder(run, stage).glob(f"{table}-*.parquet")
+    shards = shard_sizes(run, stage.name) if work_list(run, stage.name).exists() else {}
+    recent = written_since(run.table_folder(table), "part-*.parquet", since.timestamp())
+    files = [path for path in recent if shard_of(path) in shards]
+    files += written_since(partials_folder(run, stage), f"{table}-*.parquet", since.timestamp())
     count, first, last = 0, now, since
     for path in files:
-        column = _column(path, _BEGUN_AT[table], since)
+        column = _column(path, _BEGUN_AT[table])
         recent = column.filter(pc.greater_equal(column, pa.scalar(since, column.type)))
         if len(recent):
             ends = pc.min_max(recent).as_py()
@@ -159,11 +165,10 @@ def _rate(run: RunFolder, stage: Stage, now: datetime) -> float | None:
     return count / seconds if count > 1 and seconds > 0 else None
 
 
-def _column(path: Path, name: str, since: datetime) -> pa.ChunkedArray:
-    """Return a column of times of a file; empty if it is gone, or was written before all that matters."""
+def _column(path: Path, name: str) -> pa.ChunkedArray:
+    """Return a column of times of a file; empty if it is gone."""
     with contextlib.suppress(FileNotFoundError):
-        if path.stat().st_mtime >= since.timestamp():
-            return _read_column(path, name)
+        return _read_column(path, name)
     return pa.chunked_array([], pa.timestamp("us", tz="UTC"))
 
 
@@ -181,7 +186,7 @@ def _attempts(run: RunFolder) -> dict[int, int]:
 
 
 def _read_column(path: Path, name: str) -> pa.ChunkedArray:
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         return file.read([name])[name]
 
 
@@ -191,12 +196,13 @@ def _parts(run: RunFolder, table: str) -> Iterator[Path]:
 
 def _rows(path: Path) -> int:
     with contextlib.suppress(FileNotFoundError):
-        rows: int = pq.read_metadata(path).num_rows
-        return rows
+        return count_rows(path)
     return 0
 
 
 def _octets(folder: Path) -> int:
+    if isinstance(folder, ObjectPath):
+        return sum(info.size for _, info in folder.objects())
     octets = 0
     for path in folder.rglob("*"):
         with contextlib.suppress(FileNotFoundError):
@@ -216,24 +222,39 @@ def status_lines(status: RunStatus) -> Sequence[str]:
     return [
         f"{status.run_id}: {status.state}{process}{hint}",
         f"begun {status.started_at}{ended}",
-        *map(_stage_line, status.stages),
+        *(_stage_line(stage, status.now) for stage in status.stages),
+        *_now_lines(status),
         f"sessions: {attempts or 'none'}",
         f"control hosts: {status.control_checks:,} checks kept, {_outages_text(status)}",
         f"on disk: {_size(status.table_octets)} of tables, {_size(status.work_octets)} of work files",
     ]
 
 
-def _stage_line(stage: StageStatus) -> str:
+def _stage_line(stage: StageStatus, now: Mapping[str, Any] | None) -> str:
     if stage.total is None:
         return f"{stage.name:<10}{f'{stage.done:,}' if stage.done else 'not begun'}"
     line = f"{stage.name:<10}{stage.done:,} / {stage.total:,}"
     if stage.is_done:
         return f"{line}, done"
     line += f", {stage.total - stage.done:,} left"
+    if now is not None and now["stage"] == stage.name:
+        return line  # the process itself knows better how fast it is
     if stage.rows_per_second is not None and stage.seconds_left is not None:
         left = timedelta(seconds=round(stage.seconds_left))
         line += f", {stage.rows_per_second:,.1f}/s lately, {left} at this rate"
     return line
+
+
+def _now_lines(status: RunStatus) -> Iterator[str]:
+    now = status.now
+    if now is None or not now["lanes"]:
+        return
+    left = "? left" if now["seconds_left"] is None else f"{duration_text(now['seconds_left'])} left"
+    waits = waits_text(now["waiting"]) or "none waiting"
+    yield (
+        f"now: {now['stage']}, {rate_text(now['rows_per_second'])}, {left}; "
+        f"{now['under_way']:,} under way, {waits}"
+    )
 
 
 def _outages_text(status: RunStatus) -> str:

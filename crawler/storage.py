@@ -3,13 +3,13 @@
 import contextlib
 import csv
 import errno
-import fcntl
+import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
@@ -17,8 +17,16 @@ import pyarrow.parquet as pq
 
 from crawler.digests import Digests
 from crawler.domain_list import RejectedLine
+from crawler.object_store import ObjectPath
+from crawler.parquet_files import count_rows, parquet_file, write_parquet
 from crawler.records import TABLES
+from crawler.run_lock import LockedError, holder, locked
 from crawler.schema import arrow_schema, record_maker, to_table
+from crawler.whole_file import WholeFile
+
+_LOCK = ".lock"
+_MADE_FIRST = {_LOCK, "rejected.csv", "work"}
+"""What stands in a run folder of an object store before its run.json."""
 
 
 class RunFolderError(ValueError):
@@ -43,9 +51,14 @@ class RunFolder:
         """Tell whether there is a run here. Raises RunFolderError for a path that is something else."""
         if self.manifest_path.is_file():
             return True
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.exists() and (not self.path.is_dir() or self._has_other_files()):
             raise RunFolderError(f"{self.path}: exists and is no run folder (it has no run.json)")
         return False
+
+    def _has_other_files(self) -> bool:
+        if isinstance(self.path, ObjectPath):  # it is made where it stands, perhaps at this moment
+            return any(entry.name not in _MADE_FIRST for entry in self.path.iterdir())
+        return any(self.path.iterdir())
 
     def read_manifest(self) -> dict[str, Any]:
         """Return run.json. Raises RunFolderError if there is none, or it cannot be read."""
@@ -60,13 +73,13 @@ class RunFolder:
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Write run.json, making the folder if need be."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with _Aside(self.manifest_path) as aside:
+        with WholeFile(self.manifest_path) as aside:
             aside.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def write_rejected(self, rejected: Iterable[RejectedLine]) -> None:
         """Write rejected.csv: line, text, reason."""
         with (
-            _Aside(self.path / "rejected.csv") as aside,
+            WholeFile(self.path / "rejected.csv") as aside,
             aside.open("w", encoding="utf-8", newline="") as file,
         ):
             writer = csv.writer(file)
@@ -75,7 +88,16 @@ class RunFolder:
 
     @contextlib.contextmanager
     def made_aside(self) -> Iterator["RunFolder"]:
-        """Give a folder beside this one to be filled, which then takes its name: a run appears whole."""
+        """Give a folder beside this one to be filled, which then takes its name: a run appears whole.
+
+        In an object store it is this one, under its lock: what is filled without run.json is no run yet.
+        """
+        if isinstance(self.path, ObjectPath):
+            with self._locked():
+                if self.exists():
+                    raise RunFolderError(f"{self.path}: another process has just made this run")
+                yield self
+            return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         aside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
@@ -96,8 +118,21 @@ class RunFolder:
 
     def write_root_store(self, pem: bytes) -> None:
         """Write the trust anchors."""
-        with _Aside(self.root_store_path) as aside:
+        with WholeFile(self.root_store_path) as aside:
             aside.write_bytes(pem)
+
+    def keep_opt_out(self, octets: bytes) -> Path:
+        """Write the opt-out file where every worker sees it, in place of an earlier one; return its path.
+
+        Its name has its digest: a worker that has not got this very file has none, and asks nobody.
+        """
+        path = self.work_path(f"opt_out-{hashlib.sha256(octets).hexdigest()}.txt")
+        with WholeFile(path) as aside:
+            aside.write_bytes(octets)
+        for earlier in path.parent.glob("opt_out-*.txt"):
+            if earlier.name != path.name:
+                earlier.unlink()
+        return path
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -107,28 +142,24 @@ class RunFolder:
         """
         if not self.manifest_path.is_file():
             raise RunFolderError(f"{self.path}: no run folder (it has no run.json)")
-        with self._lock_path.open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunFolderError(f"{self.path}: another process is working on this run") from None
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
+        with self._locked():
             yield
-            file.truncate(0)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            with locked(self._lock_path):
+                yield
+        except LockedError as error:
+            raise RunFolderError(f"{self.path}: {error}") from None
 
     @property
     def _lock_path(self) -> Path:
-        return self.path / ".lock"
+        return self.path / _LOCK
 
     def process(self) -> int | None:
         """Return the number of the process that works on this run; None: none does. Needs no lock."""
-        try:
-            number = int(self._lock_path.read_text())
-        except (OSError, ValueError):
-            return None
-        return number if is_alive(number) else None  # one that was killed has left its number
+        return holder(self._lock_path)
 
     # --- tables
 
@@ -155,12 +186,12 @@ class RunFolder:
     def shards(self, table: str) -> list[int]:
         """Return the numbers of the shards whose part files stand."""
         parts = self.table_folder(table).glob("part-*.parquet")
-        return sorted(int(part.stem.removeprefix("part-")) for part in parts)
+        return sorted(map(shard_of, parts))
 
     def read_part(self, table: str, shard: int) -> Iterator[Any]:
         """Return the records of one shard."""
         record = TABLES[table]
-        rows = pq.read_table(self.part_path(table, shard), schema=arrow_schema(record))
+        rows = pq.read_table(parquet_file(self.part_path(table, shard)), schema=arrow_schema(record))
         return map(record_maker(record), rows.to_pylist())
 
     def remove_parts(self, table: str) -> None:
@@ -170,8 +201,7 @@ class RunFolder:
 
     def count(self, table: str) -> int:
         """Return how many rows a table has so far."""
-        paths = (self.part_path(table, shard) for shard in self.shards(table))
-        return sum(pq.read_metadata(path).num_rows for path in paths)
+        return sum(count_rows(self.part_path(table, shard)) for shard in self.shards(table))
 
     # --- work
 
@@ -184,67 +214,21 @@ class RunFolder:
         """Return the path of a file that only the survey itself reads."""
         return self.path / "work" / name
 
+    def write_work_text(self, name: str, text: str) -> None:
+        """Write such a file so that it appears whole or not at all."""
+        with WholeFile(self.work_path(name)) as aside:
+            aside.write_text(text, encoding="utf-8")
 
-def is_alive(process: int) -> bool:
-    """Tell whether there is a process of this number."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-def write_parquet(path: Path, rows: pa.Table, *, digests: Digests | None = None) -> None:
-    """Write a Parquet file so that it appears whole or not at all; its digest, if wanted, is noted before."""
-    with _Aside(path, digests) as aside:
-        pq.write_table(rows, aside, compression="zstd")
+    @contextlib.contextmanager
+    def local_folder(self, path: Path) -> Iterator[Path]:
+        """Give a folder of this machine: a path of the run, or for a run in a store one that goes again."""
+        if isinstance(path, ObjectPath):
+            with tempfile.TemporaryDirectory(prefix="starttls-survey-") as folder:
+                yield Path(folder)
+        else:
+            yield path
 
 
-def write_parquet_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    """Write a Parquet file, each batch a row group, so that it appears whole or not at all."""
-    with _Aside(path) as aside, pq.ParquetWriter(aside, schema, compression="zstd") as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-
-
-class _Aside:
-    """Gives a path beside the wanted one; renames it into place at the end, or removes it after an error."""
-
-    def __init__(self, path: Path, digests: Digests | None = None) -> None:
-        self._path = path
-        self._aside = path.with_name(f".{path.name}.{os.getpid()}")
-        self._digests = digests
-
-    def __enter__(self) -> Path:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        return self._aside
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            try:
-                self._put_in_place()
-            except OSError as late:  # what a file system with its own idea of when to write says last
-                error = late
-        if error is None:
-            return
-        self._aside.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno is not None:
-            # Arrow names neither the file nor the reason in the system's words.
-            raise OSError(error.errno, os.strerror(error.errno), str(self._path)) from None
-
-    def _put_in_place(self) -> None:
-        with self._aside.open("rb") as file:
-            os.fsync(file.fileno())
-        if self._digests is not None:
-            self._digests.note(self._path, self._aside)
-        self._aside.replace(self._path)
-        # What is removed because this stands must not be gone when the power goes, and this not there.
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+def shard_of(part: Path) -> int:
+    """Return the number of the shard that a part file is of."""
+    return int(part.stem.removeprefix("part-"))

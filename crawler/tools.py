@@ -31,14 +31,18 @@ class Tools:
 
 
 @contextlib.asynccontextmanager
-async def open_tools(settings: Settings, *, outlasts_silence: bool = True) -> AsyncIterator[Tools]:
+async def open_tools(settings: Settings, *, outlasts_outages: bool = True) -> AsyncIterator[Tools]:
     """Open what the stages need, with one resolver and its sockets.
 
-    With `outlasts_silence`, lookups wait while the resolver is gone: nothing is recorded of that time.
+    With `outlasts_outages`, lookups wait while the resolver is gone, or by the control hosts its network:
+    nothing is recorded of that time.
     """
     # Only the ICANN section: it groups hosts by who runs them, not by a hoster's customers.
     public_suffixes = PublicSuffixList(only_icann=True)
     opt_out = OptOut.load(settings.opt_out)
     policy_turns = AddressTurns(settings.policy_fetches_per_address)
-    async with open_resolver(settings, outlasts_silence=outlasts_silence) as resolver:
+    hosts = [host for host in settings.control_hosts if not opt_out.covers_name(host)]
+    async with open_resolver(
+        settings, outlasts_silence=outlasts_outages, control_hosts=hosts if outlasts_outages else ()
+    ) as resolver:
         yield Tools(settings, resolver, public_suffixes, opt_out, Pacer(settings), policy_turns)

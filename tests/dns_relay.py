@@ -1,10 +1,16 @@
-"""A relay before a resolver, stopped and started: to who asks through it, the resolver restarts."""
+"""A relay before a resolver: stopped and started, the resolver restarts, to who asks through it.
+
+Cut off and mended, the resolver's own network goes away and comes back: it fails every question.
+"""
 
 import asyncio
 import contextlib
 import threading
 from collections.abc import Coroutine, Iterator
 from typing import Any
+
+_FLAGS_OF_FAILURE = b"\x81\x82"
+"""QR, RD; RA, SERVFAIL."""
 
 
 class _Upstream(asyncio.DatagramProtocol):
@@ -33,8 +39,9 @@ class _Upstream(asyncio.DatagramProtocol):
 
 
 class _Downstream(asyncio.DatagramProtocol):
-    def __init__(self, resolver: tuple[str, int]) -> None:
+    def __init__(self, resolver: tuple[str, int], is_cut_off: threading.Event) -> None:
         self._resolver = resolver
+        self._is_cut_off = is_cut_off
         self._clients: dict[tuple[str, int], _Upstream] = {}
         self._opening: set[asyncio.Task[object]] = set()
         self._transport: asyncio.DatagramTransport | None = None
@@ -43,6 +50,10 @@ class _Downstream(asyncio.DatagramProtocol):
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if self._is_cut_off.is_set():
+            assert self._transport is not None
+            self._transport.sendto(data[:2] + _FLAGS_OF_FAILURE + data[4:], addr)
+            return
         upstream = self._clients.get(addr)
         if upstream is None:
             assert self._transport is not None
@@ -66,6 +77,8 @@ class DnsRelay:
     """Passes on UDP and TCP; its port stays the same."""
 
     def __init__(self, resolver: tuple[str, int]) -> None:
+        self.is_cut_off = threading.Event()
+        """Set: every question over UDP ends in SERVFAIL."""
         self._resolver = resolver
         self._loop = asyncio.new_event_loop()
         self._transport: asyncio.BaseTransport | None = None
@@ -91,7 +104,7 @@ class DnsRelay:
 
     async def _start(self) -> None:
         self._transport, _ = await self._loop.create_datagram_endpoint(
-            lambda: _Downstream(self._resolver), local_addr=("127.0.0.1", self.port)
+            lambda: _Downstream(self._resolver, self.is_cut_off), local_addr=("127.0.0.1", self.port)
         )
         self.port = self._transport.get_extra_info("sockname")[1]
         self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", self.port)

@@ -74,27 +74,29 @@ class Surveyed:
         return out.splitlines()[-1]
 
 
-def write_names(surveyed: Surveyed) -> None:
+def write_names(surveyed: Surveyed, names: int = NAMES) -> None:
     """Write a short list."""
     with (ROOT / "datasets" / "lists" / "dotgov.csv").open() as file:
-        rows = list(csv.DictReader(file))[59::60][:NAMES]
+        rows = list(csv.DictReader(file))[59::60][:names]
     lines = [f"{row['domain']},{row['signed']}" for row in rows]
     surveyed.names.write_text("\n".join(["domain,signed", *lines]) + "\n")
 
 
 @contextmanager
-def surveyed_lab(folder: Path) -> Iterator[Surveyed]:
+def surveyed_lab(folder: Path, names: int = NAMES) -> Iterator[Surveyed]:
     """Run the lab by itself for a short list."""
     surveyed = Surveyed(folder)
-    write_names(surveyed)
+    write_names(surveyed, names)
     with survey("lab", "serve", str(surveyed.names), "--out", str(surveyed.lab), folder=folder) as process:
         wait_for(surveyed.lab, "settings.toml")
         ours = [line.partition(" = ")[0] for line in SETTINGS.splitlines()]
         theirs = (surveyed.lab / "settings.toml").read_text().splitlines()
         kept = [line for line in theirs if line.partition(" = ")[0] not in ours]
         surveyed.settings.write_text("\n".join([*kept, SETTINGS]))
-        yield surveyed
-        process.send_signal(signal.SIGINT)
+        try:
+            yield surveyed
+        finally:
+            process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
 
 

@@ -1,5 +1,7 @@
 """The command line: bad input ends in one line that says what and where, a status, and nothing written."""
 
+import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,6 +106,40 @@ def test_a_date_to_judge_at_must_be_a_date(command: Command, date: str) -> None:
     status, said = command("judge", "nowhere", "--at", date)
     assert status == USAGE
     assert "--at" in said
+
+
+def test_a_port_that_is_taken_ends_a_run_before_anything_is_begun(command: Command, tmp_path: Path) -> None:
+    names, out, log = tmp_path / "names.txt", tmp_path / "run", tmp_path / "log"
+    names.write_text("example.com\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = ("run", str(names), "--out", str(out), "--resolver", "127.0.0.1:1", "--log-json", str(log))
+        status, said = command(*run, "--metrics", str(port))
+    assert (status, said) == (USAGE, f"starttls-survey: --metrics {port}: Address already in use\n")
+    assert not out.exists()
+
+
+def test_a_log_that_cannot_be_written_ends_a_run_before_anything_is_begun(
+    command: Command, tmp_path: Path
+) -> None:
+    names, out, log = tmp_path / "names.txt", tmp_path / "run", tmp_path / "none" / "log"
+    names.write_text("example.com\n")
+    run = ("run", str(names), "--out", str(out), "--resolver", "127.0.0.1:1", "--log-json", str(log))
+    assert command(*run) == (USAGE, f"starttls-survey: {log}: No such file or directory\n")
+    assert not out.exists()
+
+
+def test_the_log_tells_of_a_run_that_was_refused(command: Command, tmp_path: Path) -> None:
+    names, out, log = tmp_path / "names.txt", tmp_path / "run", tmp_path / "log"
+    names.write_text("example.com\n")
+    out.mkdir()
+    (out / "something").touch()
+    run = ("run", str(names), "--out", str(out), "--resolver", "127.0.0.1:1", "--log-json", str(log))
+    status, said = command(*run)
+    assert status == USAGE
+    told = json.loads(log.read_text())
+    assert (told["event"], told["exit_status"], told["summary"]) == ("run_ended", USAGE, None)
+    assert said == f"starttls-survey: {told['message']}\n"
 
 
 def test_the_lab_brings_its_own_resolver(command: Command, tmp_path: Path) -> None:

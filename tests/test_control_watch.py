@@ -18,8 +18,10 @@ from crawler.control import ControlCheck
 from crawler.control_checks import outages, record_checks, remember
 from crawler.control_watch import UNGUARDED, ControlWatch
 from crawler.engine import Interruption, StoppedError
+from crawler.feedback import Feedback
 from crawler.settings import Settings
 from crawler.storage import RunFolder
+from crawler.vantage import begun
 from tests.control_network import BLOCKED, LISTED, WELL, Behaviour, asked
 from tests.probes.peers import lab_settings
 
@@ -31,7 +33,7 @@ SHUNNED: Hosts = (LISTED, LISTED)
 
 
 @dataclass
-class Notes:
+class Notes(Feedback):
     """Remembers what was said."""
 
     said: list[tuple[str, bool]] = field(default_factory=list)
@@ -284,12 +286,34 @@ def test_what_is_kept_of_a_restless_network_is_bounded() -> None:
 def test_checks_of_a_run_that_goes_on_are_added_to_those_before(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     run.write_manifest({"run_id": "1"})
-    record_checks(run, [check("a", 0), check("b", 1)])
-    record_checks(run, [])
-    record_checks(run, [check("b", 2), check("b", 3)])
+    record_checks(run, [check("a", 0), check("b", 1)], {"made": 3, "failed": 1})
+    record_checks(run, [], {})
+    record_checks(run, [check("b", 2), check("b", 3)], {"made": 2, "failed": 0})
     manifest = run.read_manifest()
     assert manifest["run_id"] == "1"
     assert [entry["checked_at"] for entry in manifest["control_checks"]] == ["0", "1", "3"]
+    assert manifest["control_totals"] == {"made": 5, "failed": 1}
+
+
+def test_the_vantage_learns_from_checks_which_addresses_this_machine_sends_from(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    vantage = begun(lab_settings(hello_name="scan.test", resolver="127.0.0.1:53"), None)
+    unknown = {"ipv4_sources": None, "ipv6_sources": None}
+    assert vantage == {"hello_name": "scan.test", "resolver": "127.0.0.1:53", **unknown}
+    run.write_manifest({"vantage": vantage})
+    record_checks(run, [check("a", 0)], {})
+    assert run.read_manifest()["vantage"] == vantage
+    for sources in (["192.0.2.7"], ["192.0.2.9", "192.0.2.7"]):
+        record_checks(run, [check("a", 1) | {"sources": sources}], {})
+    known = {"ipv4_sources": ["192.0.2.7", "192.0.2.9"], "ipv6_sources": []}
+    assert run.read_manifest()["vantage"] == vantage | known
+    elsewhere = begun(lab_settings(resolver="[::1]:53"), run.read_manifest()["vantage"])
+    assert elsewhere["resolver"] == "[::1]:53"
+    assert elsewhere["ipv4_sources"] == known["ipv4_sources"]
+
+
+async def test_a_check_tells_from_where_the_control_hosts_are_asked(autojump_clock: MockClock) -> None:
+    assert (await asked(WELL, BLOCKED, **HASTE)).entry()["sources"] == ["127.0.0.1"]
 
 
 def at(minute: int) -> datetime:

@@ -6,10 +6,11 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -18,21 +19,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.engine import Engine, Interruption, StoppedError, deal_shards
-from crawler.lane import Channels, join_channels
+from crawler.feedback import Feedback
+from crawler.heartbeat import SilenceError
+from crawler.lane import Channels, Lane, Report, join_channels, run_lane
 from crawler.open_shard import OpenShard, partial_path, rows_in_partials
 from crawler.outcomes import DnssecStatus, LookupStatus
+from crawler.parquet_files import write_parquet
 from crawler.records import AddressLookup, Certificate, MxHost
 from crawler.schema import to_table
 from crawler.settings import Settings
 from crawler.stage import QUEUES, Observation, Row, Stage, certificate_parts, work_list
-from crawler.storage import RunFolder, write_parquet
+from crawler.storage import RunFolder
 
 SETTINGS = Settings(hello_name="scan.example", domains_in_flight=4)
 NOWHERE = AddressLookup(status=LookupStatus.NODATA, dnssec_status=DnssecStatus.INSECURE)
 
 
 @dataclass
-class Counts:
+class Counts(Feedback):
     """A Feedback that remembers."""
 
     total: int = 0
@@ -41,16 +45,13 @@ class Counts:
     on_advance: Callable[[], None] = lambda: None
     notes: list[str] = field(default_factory=list)
 
-    def begin(self, stage: str, total: int, done: int) -> None:
+    def begin(self, stage: str, total: int, done: int, least_seconds: float = 0.0) -> None:
         self.total, self.done = total, done
 
     def advance(self, done: int, failures: Mapping[str, int]) -> None:
         self.done += done
         self.failures.update(failures)
         self.on_advance()
-
-    def end(self) -> None:
-        pass
 
     def note(self, text: str, *, paused: bool = False) -> None:
         self.notes.append(f"{text} ({paused=})")
@@ -76,6 +77,9 @@ class FakePacer:
 
     def go_on(self) -> None:
         self.paused.clear()
+
+    def waits(self) -> dict[str, int]:
+        return {"whole": 1} if self.paused.is_set() else {}
 
 
 @dataclass
@@ -128,7 +132,7 @@ def engine_for(counts: Counts, interruption: Interruption, workers: int = 2) -> 
     with ThreadPoolExecutor(workers, initializer=join_channels, initargs=(channels,)) as executor:
         yield Engine(
             executor=executor,
-            workers=workers,
+            workers=lambda: workers,
             channels=channels,
             feedback=counts,
             interruption=interruption,
@@ -214,21 +218,24 @@ def test_an_interrupted_stage_stops_and_keeps_what_is_complete(tmp_path: Path) -
     assert len(hosts_in(run)) == 20
 
 
-def test_a_programming_error_crashes_the_run_and_leaves_no_part(tmp_path: Path) -> None:
+def test_a_row_without_an_answer_ends_the_run_by_its_name_and_the_others_are_kept(tmp_path: Path) -> None:
     run = run_with(tmp_path, rows=20, shard_size=10)
 
     async def observe(row: Row, _tools: None) -> Observation:
-        if row["mx_host"] == "mx13.example":
-            raise ZeroDivisionError
-        await trio.sleep(0.01)
+        if row["mx_host"] == "mx13.example" and is_poisoned:
+            raise ValueError("no answer")
         return host(row)
 
-    with (
-        engine_for(Counts(), Interruption()) as engine,
-        pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True),
-    ):
+    is_poisoned = True
+    told = r"^stage made_up, mx_host mx13.example: ValueError: no answer \(test_engine.py, line \d+\)$"
+    for _ in range(2):
+        with engine_for(Counts(), Interruption()) as engine, pytest.raises(StoppedError, match=told):
+            engine.run(stage(observe), run, SETTINGS)
+        assert 1 not in run.shards("mx_hosts")
+    is_poisoned = False
+    with engine_for(Counts(), Interruption()) as engine:
         engine.run(stage(observe), run, SETTINGS)
-    assert 1 not in run.shards("mx_hosts")
+    assert len(hosts_in(run)) == 20
 
 
 def test_a_stage_without_rows_leaves_an_empty_part(tmp_path: Path) -> None:
@@ -322,6 +329,68 @@ def test_the_rate_of_the_whole_is_shared_among_the_lanes(tmp_path: Path) -> None
     with engine_for(Counts(), Interruption()) as engine:
         engine.run(dataclasses.replace(stage(observe_at_once), open_tools=note_share), run, SETTINGS)
     assert shares == [SETTINGS.sessions_per_second / 2] * 2
+
+
+def test_lanes_that_wait_for_workers_to_come_are_of_stages_that_are_not_paced(tmp_path: Path) -> None:
+    run, shares = run_with(tmp_path, rows=20, shard_size=1), list[float]()
+
+    @contextlib.asynccontextmanager
+    async def note_share(settings: Settings) -> AsyncIterator[PausedTools]:
+        shares.append(settings.sessions_per_second)
+        yield PausedTools(FakePacer(threading.Event()))
+
+    noted = dataclasses.replace(stage(observe_at_once), open_tools=note_share)
+    for is_paced, lanes in ((False, 8), (True, 2)):
+        run.remove_parts("mx_hosts")
+        shares.clear()
+        with engine_for(Counts(), Interruption()) as engine:
+            engine = dataclasses.replace(engine, lanes_per_worker=4)
+            engine.run(dataclasses.replace(noted, is_paced=is_paced), run, SETTINGS)
+        assert shares == [SETTINGS.sessions_per_second / lanes] * lanes
+
+
+def test_rows_that_are_done_again_are_counted_once(tmp_path: Path) -> None:
+    run, counts = run_with(tmp_path, rows=3, shard_size=3), Counts()
+    with engine_for(counts, Interruption()) as engine:
+        engine.channels.reports.put(Report(0, 2, {}, None, 0, {}))  # of a worker that died before it saved
+        engine.run(stage(observe_at_once), run, SETTINGS)
+    assert counts.done == 3
+    assert len(hosts_in(run)) == 3
+
+
+def test_a_lane_that_hears_nobody_any_more_saves_nothing(tmp_path: Path) -> None:
+    run, asked = run_with(tmp_path, rows=10, shard_size=10), list[str]()
+
+    async def observe_half(row: Row, _tools: None) -> Observation:
+        asked.append(row["mx_host"])
+        if len(asked) > 5:
+            await trio.sleep_forever()
+        return host(row)
+
+    class Lost:
+        def is_set(self) -> bool:
+            raise SilenceError
+
+    join_channels(Channels(reports=queue.SimpleQueue(), stop=Lost(), pause=threading.Event()))
+    lane = Lane(stage=stage(observe_half), folder=run.path, settings=SETTINGS, shards=(0,))
+    with pytest.RaisesGroup(SilenceError, flatten_subgroups=True):
+        run_lane(lane)
+    assert len(asked) > 5
+    assert not list(run.work_path("partial").rglob("*.parquet"))
+
+
+def test_an_executor_that_breaks_stops_the_run_and_says_why(tmp_path: Path) -> None:
+    class Broken(ThreadPoolExecutor):
+        def submit(self, *_: Any, **__: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            future.set_exception(BrokenExecutor("nobody is left"))
+            return future
+
+    run = run_with(tmp_path, rows=3, shard_size=3)
+    with engine_for(Counts(), Interruption()) as engine, Broken() as executor:
+        engine = dataclasses.replace(engine, executor=executor)
+        with pytest.raises(StoppedError, match="stage made_up: nobody is left"):
+            engine.run(stage(observe_at_once), run, SETTINGS)
 
 
 def test_what_was_done_of_a_shard_is_not_done_again(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from crawler.domain_list import DomainList
 from crawler.engine import Interruption, open_engine
+from crawler.feedback import Feedback
 from crawler.judging import judge
 from crawler.lab.dns_server import start_dns_server
 from crawler.lab.internet import Internet
@@ -36,7 +37,7 @@ from tests.servers.far_network import (
 )
 from tests.servers.namespace import cannot_run, required_namespace
 
-pytestmark = pytest.mark.needs_network_namespace
+pytestmark = [pytest.mark.alone, pytest.mark.needs_network_namespace]
 
 ENDPOINTS = 20_000
 DISTANCE = Distance(50, 200, loss=0.01)
@@ -48,22 +49,6 @@ IN_FLIGHT = 3000
 WORKERS = 2
 
 NOWHERE = AddressLookup(status=LookupStatus.NODATA, dnssec_status=DnssecStatus.INSECURE)
-
-
-class NoFeedback:
-    """Nobody looks."""
-
-    def begin(self, stage: str, total: int, done: int) -> None:
-        pass
-
-    def advance(self, done: int, failures: Mapping[str, int]) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
-
-    def note(self, text: str, *, paused: bool = False) -> None:
-        pass
 
 
 def mx_host_record(host: FarHost) -> MxHost:
@@ -119,9 +104,9 @@ def survey(folder: Path, state: Path, rate: float, resolver: str) -> None:
     run.write_part("mx_hosts", 0, [mx_host_record(host) for host in far_hosts(ENDPOINTS)])
     for table in ("domains", "sts_policies"):
         run.write_part(table, 0, [])
-    with open_engine(WORKERS, NoFeedback(), Interruption()) as engine:
+    with open_engine(WORKERS, Feedback(), Interruption()) as engine:
         observe(run, settings, engine, (PROBE, REMAINDER, RETRY, SETTLE))
-    judge(run, settings.root_store, NoFeedback(), Interruption())
+    judge(run, settings.root_store, Feedback(), Interruption())
 
 
 def survey_far(folder: Path, state: Path) -> dict[str, Counts]:

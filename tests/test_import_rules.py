@@ -28,7 +28,7 @@ FORBIDDEN = {
     "crawler/records.py": ("crawler.schema", "crawler.storage", "pyarrow"),
     "crawler/schema.py": ("crawler.storage",),
 }
-LAB_USERS = {"crawler/cli.py", "crawler/lab_commands.py"}
+LAB_USERS = {"crawler/lab_commands.py"}
 CLOCKS = {"now", "today", "utcnow"}
 
 

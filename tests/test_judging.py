@@ -1,6 +1,7 @@
 """Which sessions are judged, what is inferred, and that judging again gives the same."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from crawler.domain_list import ListedDomain
 from crawler.endpoint_lists import list_endpoints, list_remainder, list_retries, list_unsettled
 from crawler.engine import Interruption
+from crawler.feedback import Feedback
 from crawler.judging import judge
 from crawler.outcomes import (
     Basis,
@@ -68,22 +70,16 @@ class Judgeable:
 TIMEOUT = {"stage": SessionStage.GREETING, "failure": Failure.TIMEOUT}
 
 
-class Counts:
+class Counts(Feedback):
     """A Feedback that counts."""
 
     total = done = 0
 
-    def begin(self, stage: str, total: int, done: int) -> None:
+    def begin(self, stage: str, total: int, done: int, least_seconds: float = 0.0) -> None:
         self.total = total
 
     def advance(self, done: int, failures: Mapping[str, int]) -> None:
         self.done += done
-
-    def note(self, text: str, *, paused: bool = False) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -305,6 +301,9 @@ def test_judging_again_gives_the_same_octets_whoever_works(
     judgeable.run.write_part("session_verdicts", 7, [])  # of another division into shards
     monkeypatch.setattr("crawler.judging._ROWS_BEFORE_PROCESSES", 0)
     verdicts_of(judgeable, workers=2)
+    assert octets(judgeable.run) == first
+    with ThreadPoolExecutor(2) as executor:  # as a cluster's
+        verdicts_of(judgeable, executor=executor)
     assert octets(judgeable.run) == first
 
 

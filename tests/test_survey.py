@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +11,13 @@ import pytest
 
 from crawler.domain_list import DomainList, ListedDomain, RejectedLine
 from crawler.engine import Interruption
+from crawler.feedback import Feedback
 from crawler.outcomes import Rejection
 from crawler.settings import Settings, settings_from
 from crawler.stage import read_work
 from crawler.storage import RunFolder, RunFolderError
 from crawler.survey import adopt_root_store, finish, prepare, read_manifest, record_start
 from crawler.verdicts.pkix import RootStoreError
-
-
-class NoFeedback:
-    """A Feedback that nobody looks at."""
-
-    def begin(self, stage: str, total: int, done: int) -> None:
-        pass
-
-    def advance(self, done: int, failures: Mapping[str, int]) -> None:
-        pass
-
-    def note(self, text: str, *, paused: bool = False) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
-
 
 SETTINGS = Settings(hello_name="scan.example", resolver="127.0.0.1:53")
 LIST = DomainList(
@@ -150,7 +133,7 @@ def test_a_run_folder_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
 def test_an_incomplete_run_is_not_judged(run: RunFolder) -> None:
     adopt_root_store(run, certifi.where())
     with pytest.raises(RunFolderError, match="stage resolve is not complete"):
-        finish(run, NoFeedback(), Interruption())
+        finish(run, Feedback(), Interruption())
 
 
 def test_a_run_is_locked_by_one_process(run: RunFolder) -> None:

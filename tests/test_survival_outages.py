@@ -22,7 +22,7 @@ from tests.test_lab_run import ROOT, finished, wait_for
 SIZES = ("120k", "300k", "700k", "1200k")
 """Of the disk, one after another: the first is full soon, the last late."""
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.alone, pytest.mark.lab]
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,27 @@ def test_while_the_resolver_is_gone_the_run_waits_and_records_nothing(
     assert differences(observed(run), observed(undisturbed)) == []
 
 
+def test_while_the_network_of_the_resolver_is_gone_the_run_waits_and_records_nothing(
+    lab: Surveyed, undisturbed: Path
+) -> None:
+    run = lab.folder / "cut-off"
+    resolver = resolver_endpoint(load_settings(lab.settings, {}).resolver)
+    with dns_relay(resolver) as relay:
+        with lab.begin(run, "--resolver", f"127.0.0.1:{relay.port}") as process:
+            assert process.stdout is not None
+            for stage in ("resolve", "hosts"):
+                wait_for(run / "work", f"{stage}.parquet")
+                relay.is_cut_off.set()
+                said = next((line for line in process.stdout if "paused" in line), "")
+                assert "paused: the resolver answers nothing about the control hosts" in said
+                relay.is_cut_off.clear()
+                said = next((line for line in process.stdout if "goes on" in line), "")
+                assert "goes on: the resolver answers" in said
+            _, err = process.communicate(timeout=120)
+        assert (process.returncode, err) == (0, "")
+    assert differences(observed(run), observed(undisturbed)) == []
+
+
 def test_a_second_coordinator_is_refused_and_status_looks_on(lab: Surveyed) -> None:
     run = lab.folder / "two"
     with lab.begin(run) as process:
@@ -141,6 +162,12 @@ def test_a_damaged_finished_run_is_refused_in_one_line(lab: Surveyed, undisturbe
     path = min(run.glob("sessions/*.parquet"))
     path.write_bytes(path.read_bytes()[:-7])
     line = f"starttls-survey: {path}: damaged: its SHA-256 is not that in run.json\n"
-    for command in (("report", str(run)), ("judge", str(run)), lab.command(run)):
+    for command in (
+        ("report", str(run)),
+        ("judge", str(run)),
+        ("compare", str(undisturbed), str(run), "--out", str(lab.folder / "compared")),
+        ("dataset", str(run), "--out", str(lab.folder / "dataset")),
+        lab.command(run),
+    ):
         status, _, err = finished(*command, folder=lab.folder)
         assert (status, err) == (USAGE, line)

@@ -1,5 +1,5 @@
 -- What one run says of every listed domain, figure by figure: the answers that the figures count, by name.
--- Needs populations.sql, domains.sql and measures.sql. One row per listed domain (D0).
+-- Needs populations.sql, domains.sql, measures.sql and transport.sql. One row per listed domain (D0).
 -- provider: of the domain's primary MX hosts, as in measures.sql; null: no mail, or no usable primary exchange.
 -- state: yes, no      determined: in the denominator of the figure
 --        unknown      no answer is known: silence, a lookup that failed, or nobody asked. May be either
@@ -37,14 +37,18 @@ SELECT reach.domain, provider, [
      state: state_of(CASE WHEN is_mail_capable THEN
                           CASE dnssec_status WHEN 'secure' THEN true WHEN 'insecure' THEN false
                                              WHEN 'bogus' THEN false END END, without_answer)},
+    {figure: 'dane_correct', state: state_of(if_reachable(dane_correct, is_reachable), without_server)},
     {figure: 'mta_sts_record',
      state: state_of(CASE WHEN is_mail_capable THEN is_one_of(sts_record, ['valid']) END, without_answer)},
     {figure: 'tlsrpt',
-     state: state_of(CASE WHEN is_mail_capable THEN is_one_of(tlsrpt, ['valid']) END, without_answer)}
+     state: state_of(CASE WHEN is_mail_capable THEN is_one_of(tlsrpt, ['valid']) END, without_answer)},
+    {figure: 'authenticated_transport',
+     state: state_of(if_reachable(authenticated, is_reachable), without_server)}
 ] AS states
 FROM reach
 LEFT JOIN domain_providers USING (domain)
 LEFT JOIN domain_verdicts USING (domain)
+LEFT JOIN (SELECT domain, is_reachable, dane_correct, authenticated FROM transport_answers) USING (domain)
 LEFT JOIN tls_answers ON tls_answers.place = 2 AND tls_answers.member = reach.domain;
 
 -- What each MX host said at each address that was asked itself. is_marked: a sign of stripping in the session.

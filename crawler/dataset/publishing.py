@@ -26,6 +26,7 @@ from crawler.dataset.tables import part_name, write_table
 from crawler.dataset.views import views
 from crawler.dictionary import dictionary
 from crawler.digests import sha256_of
+from crawler.object_store import ObjectPath
 from crawler.records import TABLES
 from crawler.run_database import RunDatabase, run_database
 from crawler.storage import RunFolder
@@ -78,6 +79,8 @@ def check_publishable(run: RunFolder, out: Path) -> dict[str, Any]:
     for table in TABLES:
         if not run.shards(table):
             raise DatasetError(f"{run.path}: table {table} has no part file")
+    if isinstance(out, ObjectPath):
+        raise DatasetError(f"{out}: a dataset is made on this machine; then it can be copied there")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DatasetError(f"{out}: is there already, and not empty")
     if out.resolve().is_relative_to(run.path.resolve()):
@@ -95,7 +98,7 @@ def publish(run: RunFolder, out: Path, options: Options) -> Published:
         with run_database(run) as database:
             published = _write_tables(database, run, folder, options)
         figures = [] if options.key else _copy_figures(run, folder, options)
-        shutil.copyfile(run.root_store_path, folder / run.root_store_path.name)
+        _copy(run.root_store_path, folder)
         _write_papers(folder, manifest, options, published, figures)
     return published
 
@@ -130,7 +133,14 @@ def _copy_figures(run: RunFolder, folder: Path, options: Options) -> list[Path]:
     if not wanted:
         raise DatasetError(f"{run.path}: has no figures; make them with: starttls-survey report {run.path}")
     (folder / "figures").mkdir()
-    return [Path(shutil.copyfile(path, folder / "figures" / path.name)) for path in wanted]
+    return [_copy(path, folder / "figures") for path in wanted]
+
+
+def _copy(path: Path, folder: Path) -> Path:
+    """Copy a file of a run, which may stand in an object store; return the copy."""
+    copy = folder / path.name
+    copy.write_bytes(path.read_bytes())
+    return copy
 
 
 def _write_papers(

@@ -16,6 +16,8 @@ from crawler.lab.profile import PROFILES
 
 START_SECONDS = 120.0
 """The first start makes and signs thousands of certificates."""
+_NAMES_PER_LIMIT = 100_000
+"""A longer list has so many times the limit."""
 _STOP_SECONDS = 5.0
 _LONGEST_READY_OCTETS = 1 << 16
 
@@ -64,7 +66,7 @@ def start_lab(
     log = state / "lab.log"
     try:
         state.mkdir(parents=True, exist_ok=True)
-        _write_domains(domains, state / "domains.csv")
+        count = _write_domains(domains, state / "domains.csv")
         with log.open("wb") as errors:
             process = subprocess.Popen(  # noqa: S603  this interpreter and this package
                 [
@@ -83,7 +85,7 @@ def start_lab(
     except OSError as error:
         raise LabError(f"lab: {error.filename}: {error.strerror}") from None
     try:
-        ready = _wait_until_ready(process, log, start_seconds)
+        ready = _wait_until_ready(process, log, start_seconds * max(1.0, count / _NAMES_PER_LIMIT))
         yield LabEndpoints(**ready | {"control_hosts": tuple(ready["control_hosts"])})
     finally:
         _stop(process)
@@ -100,9 +102,13 @@ def profile_path(profile: str) -> Path:
     return path.absolute()
 
 
-def _write_domains(domains: Iterable[tuple[str, bool | None]], path: Path) -> None:
-    words = {True: "1", False: "0", None: ""}
-    path.write_text("".join(f"{domain},{words[signed]}\n" for domain, signed in domains), encoding="ascii")
+def _write_domains(domains: Iterable[tuple[str, bool | None]], path: Path) -> int:
+    """Write the names; return how many."""
+    words, count = {True: "1", False: "0", None: ""}, 0
+    with path.open("w", encoding="ascii") as file:
+        for count, (domain, signed) in enumerate(domains, start=1):  # noqa: B007 - the last is the count
+            file.write(f"{domain},{words[signed]}\n")
+    return count
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], log: Path, limit_seconds: float) -> dict[str, Any]:

@@ -76,6 +76,21 @@ class SmallHosters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """Names of one kind, as many as said and not as drawn. What it leaves open is drawn by the rates."""
+
+    names: int
+    """Of as many as all quotas of the profile say together; a list of another length is divided alike."""
+    mail: str = "hosted"
+    hoster: str = "self"
+    """Where mail is 'hosted': the domain of a provider, or 'self': a host below the name."""
+    session: str | None = None
+    certificate: str | None = None
+    tls: str | None = None
+    tlsa: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """All of it. Rates are shares of 1; what they leave goes to the first word of each table."""
 
@@ -92,6 +107,8 @@ class Profile:
     hostile: float = 0.0
     """Of the hosts that `rates.sessions` is for, before these rates: hostile servers, each kind as often."""
     rates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    quotas: tuple[Quota, ...] = ()
+    """If there are any, every name of the list falls under one, and none is reserved for a scenario."""
 
     def wheel(self, table: str) -> Wheel:
         """Return the words of a rate table."""
@@ -124,10 +141,9 @@ def profile_from(values: Mapping[str, Any]) -> Profile:
     """Return the profile of plain values, as TOML holds them. Raises ProfileError."""
     values = dict(values)
     rates = _table("rates", values.pop("rates", {}))
-    providers = values.pop("providers", [])
+    providers = _tables("providers", values.pop("providers", []))
+    quotas = _tables("quotas", values.pop("quotas", []))
     hosters = _read(SmallHosters, "small_hosters", values.pop("small_hosters", {}))
-    if not isinstance(providers, list):
-        raise ProfileError("providers: not an array of tables")
     profile: Profile = _read(
         Profile,
         "profile",
@@ -135,9 +151,16 @@ def profile_from(values: Mapping[str, Any]) -> Profile:
         providers=tuple([_provider(f"providers[{n}]", entry) for n, entry in enumerate(providers)]),
         small_hosters=hosters,
         rates={name: _rates(name, table) for name, table in rates.items()},
+        quotas=tuple([_quota(f"quotas[{n}]", entry) for n, entry in enumerate(quotas)]),
     )
     _check_shares(profile)
     return profile
+
+
+def _tables(where: str, value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ProfileError(f"{where}: not an array of tables")
+    return value
 
 
 def _table(where: str, value: Any) -> dict[str, Any]:
@@ -193,6 +216,21 @@ def _provider(where: str, entry: Any) -> Provider:
     return provider
 
 
+def _quota(where: str, entry: Any) -> Quota:
+    quota: Quota = _read(Quota, where, _table(where, entry))
+    words = (
+        (quota.mail, MAIL_SCENARIOS),
+        (quota.session, SMTP_SCENARIOS),
+        (quota.certificate, CERTIFICATE_SCENARIOS),
+        (quota.tls, TLS_SCENARIOS),
+        (quota.tlsa, TLSA_SCENARIOS),
+    )
+    for word, known in words:
+        if word is not None and word not in known:
+            raise ProfileError(f"{where}: {word!r} is no scenario")
+    return quota
+
+
 def _read(record: type, where: str, values: Any, **made: Any) -> Any:
     known = {f.name: f for f in fields(record) if f.name not in made}
     accepted: dict[str, Any] = dict(made)
@@ -229,3 +267,6 @@ def _check_shares(profile: Profile) -> None:
     domains = [provider.domain for provider in profile.providers]
     if len(set(domains)) != len(domains):
         raise ProfileError("two providers have the same domain")
+    for quota in profile.quotas:
+        if quota.hoster not in (*domains, "self"):
+            raise ProfileError(f"quotas: {quota.hoster!r} is no provider")

@@ -1,4 +1,6 @@
-"""Names reserved for scenarios: every rare one comes at least once when the list is long enough."""
+"""Names reserved for scenarios: every rare one comes at least once when the list is long enough, or each as
+often as the profile's quotas say.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +9,7 @@ from random import Random
 from crawler.lab.dane_cases import DANE_CASES, DELIVERY_CASES
 from crawler.lab.hosting import ANYTHING, Wish
 from crawler.lab.mail_scenarios import MAIL_SCENARIOS
-from crawler.lab.profile import RATE_TABLES, Profile
+from crawler.lab.profile import RATE_TABLES, Profile, Quota
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +75,11 @@ def reservations(profile: Profile) -> list[Plan]:
 def reserve(signed: Sequence[bool], profile: Profile, rng: Random) -> dict[int, Plan]:
     """Return position to plan; empty if the list is shorter than twice the number of plans.
 
-    A plan that needs a signed zone waits for one, and is left out if there is none.
+    A plan that needs a signed zone waits for one, and is left out if there is none. With quotas, every
+    position has a plan.
     """
+    if profile.quotas:
+        return _by_quota(len(signed), profile.quotas, rng)
     plans = reservations(profile)
     if len(signed) < 2 * len(plans):
         return {}
@@ -87,6 +92,19 @@ def reserve(signed: Sequence[bool], profile: Profile, rng: Random) -> dict[int, 
         if free[security]:
             reserved[free[security].pop()] = plan
     return reserved
+
+
+def _by_quota(names: int, quotas: Sequence[Quota], rng: Random) -> dict[int, Plan]:
+    plans: list[Plan] = []
+    total, so_far = sum(quota.names for quota in quotas), 0
+    for quota in quotas:
+        so_far += quota.names
+        wish = Wish(session=quota.session, certificate=quota.certificate, tls=quota.tls, tlsa=quota.tlsa)
+        plan = Plan(mail=quota.mail, hoster=quota.hoster, wish=wish)
+        # What is rounded off one quota goes to the next: all together are always the whole list.
+        plans += [plan] * (round(names * so_far / total) - len(plans))
+    rng.shuffle(plans)
+    return dict(enumerate(plans))
 
 
 def is_bogus(word: str) -> bool:

@@ -133,6 +133,11 @@ class DnsExchange:
         """What is wrong with the resolver while it is gone, in one line; None: nothing known."""
         return None if self._silence is None else self._silence.problem
 
+    @property
+    def back_at(self) -> float:
+        """When the resolver, having been gone, was there again last, on trio's clock."""
+        return float("-inf") if self._silence is None else self._silence.back_at
+
     def close(self) -> None:
         """Close the sockets."""
         for endpoint, _waiting in self.endpoints:
@@ -151,6 +156,15 @@ class DnsExchange:
         return Exchange(
             question.reply, question.failure, question.attempts, question.started_at, question.ended_at
         )
+
+    async def is_answered(self, name: str) -> bool:
+        """Tell whether the resolver says at once of a name which address it has, or that it has none.
+
+        If the resolver was gone meanwhile it does not.
+        """
+        asked_at = self._now()
+        reply = (await self.ask(name, QueryType.A)).reply
+        return reply is not None and reply.rcode in _ANSWERS and asked_at >= self.back_at
 
     def _forget(self, question: Question, _: object) -> trio.lowlevel.Abort:
         """Give up a question whose task is cancelled."""

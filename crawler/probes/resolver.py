@@ -9,6 +9,7 @@ import trio
 
 from crawler.outcomes import DnssecStatus, LookupStatus
 from crawler.probes.dns_exchange import DnsExchange, Exchange, open_exchange
+from crawler.probes.uplink import Uplink
 from crawler.protocol.dns_wire import DnsReply, DnsWireError, QueryType, answer_chain
 from crawler.protocol.mx import sort_mx
 from crawler.protocol.text import printable
@@ -27,6 +28,9 @@ _STATUS_OF_RCODE = {
 _ANSWERED = frozenset({LookupStatus.NOERROR, LookupStatus.NODATA, LookupStatus.NXDOMAIN})
 """Statuses that say something about the name; all others say something about the lookup."""
 
+_ABOUT_THE_NAME = _ANSWERED | {LookupStatus.NAME_TOO_LONG}
+"""No other network would change it."""
+
 _KEPT_ANSWERS = 2_000
 """Answers kept at most, the oldest half going first: what is asked twice is asked soon."""
 
@@ -43,10 +47,13 @@ _NEGATIVE_TTL_SECONDS = 60
 
 
 @asynccontextmanager
-async def open_resolver(settings: Settings, *, outlasts_silence: bool = False) -> AsyncIterator["Resolver"]:
+async def open_resolver(
+    settings: Settings, *, outlasts_silence: bool = False, control_hosts: Sequence[str] = ()
+) -> AsyncIterator["Resolver"]:
     """Open the resolver that the settings name, or the system's. Raises SettingsError if there is none.
 
-    With `outlasts_silence`, lookups wait while the resolver is gone, however long.
+    With `outlasts_silence`, lookups wait while the resolver is gone, however long; with control hosts, also
+    while its own network is.
     """
     address, port = resolver_endpoint(settings.resolver or system_resolver())
     async with open_exchange(
@@ -57,7 +64,15 @@ async def open_resolver(settings: Settings, *, outlasts_silence: bool = False) -
         most_in_flight=settings.questions_in_flight,
         outlasts_silence=outlasts_silence,
     ) as exchange:
-        yield Resolver(exchange, is_trusted=_is_trusted(address, settings))
+        is_trusted = _is_trusted(address, settings)
+        if not control_hosts:
+            yield Resolver(exchange, is_trusted=is_trusted)
+            return
+        uplink = Uplink(control_hosts, exchange)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(uplink.look_after)
+            yield Resolver(exchange, is_trusted=is_trusted, uplink=uplink)
+            nursery.cancel_scope.cancel()
 
 
 def _is_trusted(address: str, settings: Settings) -> bool:
@@ -105,16 +120,24 @@ class Resolver:
     A lookup under way is never made twice, and an answer is kept as long as its TTL says.
     """
 
-    def __init__(self, exchange: DnsExchange, *, is_trusted: bool) -> None:
+    def __init__(self, exchange: DnsExchange, *, is_trusted: bool, uplink: Uplink | None = None) -> None:
         self._exchange = exchange
+        self._uplink = uplink
         self._is_trusted = is_trusted
         self._in_flight: dict[_Key, _InFlight] = {}
         self._kept = _Kept()
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with the resolver while it is gone, in one line; None: nothing known."""
-        return self._exchange.problem
+        """What is wrong while the resolver or its network is gone, in one line; None: nothing known."""
+        return self._exchange.problem or (None if self._uplink is None else self._uplink.problem)
+
+    async def was_cut_off(self, since: float) -> bool:
+        """Tell whether the resolver or its own network was gone at some time since then, on trio's clock.
+
+        It takes a moment, or as long as the network is gone. Without control hosts nobody knows: no.
+        """
+        return self._uplink is not None and await self._uplink.was_gone(since)
 
     async def mx(self, name: str) -> MxLookup:
         """Look up the MX records of a domain (RFC 5321 s5.1)."""
@@ -165,7 +188,7 @@ class Resolver:
             # Whoever made that lookup was cancelled: it is somebody else's turn.
         lookup = self._in_flight[key] = _InFlight()
         try:
-            answer, keep_until = await self._ask(*key)
+            answer, keep_until = await self._ask_while_connected(*key)
             if keep_until is not None:
                 self._kept.keep(key, (keep_until, answer))
             lookup.answer = answer
@@ -174,6 +197,16 @@ class Resolver:
             del self._in_flight[key]
             if lookup.done is not None:
                 lookup.done.set()
+
+    async def _ask_while_connected(self, name: str, query_type: QueryType) -> tuple[Lookup, float | None]:
+        """Return as `_ask`; what fails while the resolver's own network is gone is asked again."""
+        while True:
+            if self._uplink is not None:
+                await self._uplink.until_there()
+            begun_at = trio.current_time()
+            answer, keep_until = await self._ask(name, query_type)
+            if answer.status in _ABOUT_THE_NAME or not await self.was_cut_off(begun_at):
+                return answer, keep_until
 
     async def _ask(self, name: str, query_type: QueryType) -> tuple[Lookup, float | None]:
         """Return the answer to a question, and until when it may be kept, if at all."""

@@ -42,6 +42,8 @@ class Silence:
         self._doubt = trio.Event()
         self.problem: str | None = None
         """What is wrong while the resolver is gone, in one line."""
+        self.back_at = float("-inf")
+        """When it was there again last, on trio's clock."""
 
     def doubt(self) -> None:
         """Have it found out whether the resolver is there."""
@@ -55,5 +57,6 @@ class Silence:
                 self.problem = f"the resolver {self._address} port {self._port} does not answer"
                 await trio.sleep(_BETWEEN_SECONDS)
             self._doubt = trio.Event()
-            self.problem = None
+            if self.problem is not None:
+                self.problem, self.back_at = None, trio.current_time()
             when_there()

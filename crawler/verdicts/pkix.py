@@ -56,10 +56,10 @@ class RootStore:
         self.size = len(blocks)
 
     @classmethod
-    def load(cls, path: str) -> Self:
+    def load(cls, path: str | pathlib.Path) -> Self:
         """Read a PEM file; raises RootStoreError, naming the file."""
         try:
-            return cls(pathlib.Path(path).read_bytes())
+            return cls((pathlib.Path(path) if isinstance(path, str) else path).read_bytes())
         except (OSError, RootStoreError) as error:
             raise RootStoreError(f"root store {path}: {error}") from None
 

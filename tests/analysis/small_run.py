@@ -16,6 +16,7 @@ from crawler.records import (
     AddressLookup,
     Alert,
     Certificate,
+    CnameStep,
     Domain,
     DomainVerdict,
     MxHost,
@@ -29,6 +30,7 @@ from crawler.records import (
     TxtLookup,
 )
 from crawler.schema import to_table
+from tests.analysis.small_dane import Tlsa, with_routes
 
 STARTED_AT = datetime(2026, 8, 22, 14, 30, tzinfo=UTC)
 ROOT_STORE = "ab" * 32
@@ -68,6 +70,8 @@ class SmallRun:
 
     def __init__(self) -> None:
         self.tables: dict[str, list[Any]] = {table: [] for table in TABLES}
+        self.named: dict[str, tuple[str, ...]] = {}
+        """Domain to MX hosts whose certificate is for it, where a trust anchor of DANE signed that."""
 
     def domain(
         self,
@@ -114,16 +118,27 @@ class SmallRun:
         )
         if policy != "not_attempted":
             failure = word(words.Failure, policy_failure) if policy_failure else _POLICY_FAILURE.get(policy)
-            self.tables["sts_policies"].append(_sts_policy(name, failure))
+            self.tables["sts_policies"].append(_sts_policy(name, failure, has_body=policy == "valid"))
         self.tables["domain_verdicts"].append(_domain_verdict(name, policy=policy, **verdict))
 
-    def host(self, name: str, *addresses: str, provider: str | None = None, status: str = "nodata") -> None:
+    def host(
+        self,
+        name: str,
+        *addresses: str,
+        provider: str | None = None,
+        status: str = "nodata",
+        dnssec: str = "insecure",
+        alias: str | None = None,
+    ) -> None:
         """Add an MX host; `status` is that of a lookup without addresses, made or not."""
+        security = word(words.DnssecStatus, dnssec)
+        chain = (CnameStep(target=alias, dnssec_status=security),) if alias else ()
         is_asked = status not in ("opted_out", "over_limit")
         by_family = [
             AddressLookup(
                 status=words.LookupStatus.NOERROR if found else word(words.LookupStatus, status),
-                dnssec_status=words.DnssecStatus.INSECURE if is_asked else words.DnssecStatus.NOT_ATTEMPTED,
+                dnssec_status=security if is_asked else words.DnssecStatus.NOT_ATTEMPTED,
+                cname_chain=chain,
                 attempts=int(is_asked),
                 addresses=tuple(found),
             )
@@ -156,11 +171,13 @@ class SmallRun:
         masked: bool = False,
         overwritten: bool = False,
         alert: Alert | None = None,
+        tlsa: Tlsa | None = None,
         last: bool = True,
         **verdict: Any,
     ) -> None:
         """Add a session, and the verdict on it if it is the last attempt: the next call makes the next."""
         stage, usual = _STAGE_AND_FAILURE[outcome]
+        tlsa = tlsa or Tlsa()
         attempt = 1 + sum((s.mx_host, s.address) == (host, address) for s in self.tables["sessions"])
         accepted = outcome in ("tls_failed", "tls_ok")
         completed = outcome == "tls_ok"
@@ -189,8 +206,8 @@ class SmallRun:
                 ehlo_keywords_tls=keywords_tls if completed else None,
                 quit_code=None,
                 pushed_back=None if outcome == "not_attempted" else pushed_back,
-                tlsa=None,
-                tlsa_expanded=None,
+                tlsa=None if failure == "opted_out" else tlsa.own_lookup,
+                tlsa_expanded=tlsa.lookup if tlsa.alias else None,
                 started_at=started_at,
                 connect_seconds=None,
                 greeting_seconds=None,
@@ -201,16 +218,20 @@ class SmallRun:
             )
         )
         if last:
+            dane = {} if failure == "opted_out" else tlsa.columns(host)
             self.tables["session_verdicts"].append(
-                _session_verdict(host, address, attempt, outcome, started_at, **verdict)
+                replace(_session_verdict(host, address, attempt, outcome, started_at, **verdict), **dane)
             )
 
-    def inferred(self, host: str, address: str, sample: str, size: int, **verdict: Any) -> None:
+    def inferred(
+        self, host: str, address: str, sample: str, size: int, tlsa: Tlsa | None = None, **verdict: Any
+    ) -> None:
         """Add what there is of a name left to a sample: a session that was not held, an inferred verdict.
 
         `sample` names the MX host of the sample, already judged, whose session stands for this one.
         """
-        self.session(host, address, "not_attempted", "sampled", last=False)
+        tlsa = tlsa or Tlsa()
+        self.session(host, address, "not_attempted", "sampled", tlsa=tlsa, last=False)
         judged = next(
             v for v in self.tables["session_verdicts"] if (v.mx_host, v.address) == (sample, address)
         )
@@ -224,6 +245,7 @@ class SmallRun:
                 sample_mx_host=sample,
                 sample_size=size,
                 sample_bound=min(1.0, 3 / size),
+                **tlsa.columns(host),
             )
         )
 
@@ -253,9 +275,10 @@ class SmallRun:
 
     def write(self, folder: Path, *, parts: int = 1, lab: dict[str, Any] | None = None, **run: Any) -> Path:
         """Write the run folder in so many part files per table, and return it."""
+        tables = self.tables | {"domain_verdicts": self.routed()}
         for table, record in TABLES.items():
             (folder / table).mkdir(parents=True, exist_ok=True)
-            rows = self.tables[table]
+            rows = tables[table]
             for part in range(parts):
                 pq.write_table(
                     to_table(record, rows[part::parts]), folder / table / f"part-{part:05}.parquet"
@@ -278,6 +301,19 @@ class SmallRun:
         (folder / "run.json").write_text(json.dumps(content | run))
         return folder
 
+    def routed(self) -> list[DomainVerdict]:
+        """Return the verdicts on domains, with routes to every MX host at every address."""
+        domains = {row.domain: row for row in self.tables["domains"]}
+        endpoints: dict[str, list[SessionVerdict]] = {}
+        for row in sorted(self.tables["session_verdicts"], key=lambda row: row.address):
+            endpoints.setdefault(row.mx_host, []).append(row)
+        return [
+            verdict
+            if verdict.routes or verdict.domain not in domains
+            else with_routes(verdict, domains[verdict.domain], endpoints, self.named.get(verdict.domain, ()))
+            for verdict in self.tables["domain_verdicts"]
+        ]
+
 
 def _mx_record(text: str) -> MxRecord:
     preference, exchange, *unusable = text.split()
@@ -287,7 +323,7 @@ def _mx_record(text: str) -> MxRecord:
     return MxRecord(preference=int(preference), exchange=exchange, unusable=reason)
 
 
-def _sts_policy(domain: str, failure: words.Failure | None) -> StsPolicy:
+def _sts_policy(domain: str, failure: words.Failure | None, *, has_body: bool) -> StsPolicy:
     lookup = AddressLookup(status=words.LookupStatus.NODATA, dnssec_status=words.DnssecStatus.INSECURE)
     return StsPolicy(
         domain=domain,
@@ -302,7 +338,7 @@ def _sts_policy(domain: str, failure: words.Failure | None) -> StsPolicy:
         http_status=None,
         content_type=None,
         location=None,
-        body=None,
+        body=b"version: STSv1" if has_body else None,
         fetched_at=STARTED_AT,
         connect_seconds=None,
         handshake_seconds=None,
@@ -319,9 +355,16 @@ def _domain_verdict(
     name_domain_ok: bool | None = None,
     uncovered: tuple[str, ...] = (),
     consistent: bool | None = True,
+    sts_action: str | None = None,
+    dane: str = "absent",
+    dane_action: str = "opportunistic",
 ) -> DomainVerdict:
     """Judge a domain; `uncovered` and `consistent` count where the policy is valid."""
     is_valid = policy == "valid"
+    is_enforcing = (sts, policy, mode) == ("valid", "valid", "enforce")
+    usual = (
+        {True: "deliver", False: "refuse", None: "unknown"}[consistent] if is_enforcing else "opportunistic"
+    )
     return DomainVerdict(
         domain=name,
         rule_version=1,
@@ -338,16 +381,25 @@ def _domain_verdict(
         sts_step=_sts_step(sts, policy, mode, uncovered, consistent),
         sts_uncovered=uncovered if is_valid else None,
         sts_consistent=(consistent and mode != "none") if is_valid else None,
-        sts_action=words.SenderAction.OPPORTUNISTIC,
-        dane=words.DaneDomain.ABSENT,
-        dane_action=words.SenderAction.OPPORTUNISTIC,
-        authenticated_by=words.AuthenticatedBy.NONE,
+        sts_action=word(words.SenderAction, sts_action or usual),
+        dane=word(words.DaneDomain, dane),
+        dane_action=word(words.SenderAction, dane_action),
+        authenticated_by=_authenticated_by(dane, is_enforced=consistent if is_enforcing else False),
         routes=(),
         tlsrpt=word(words.TlsrptVerdict, tlsrpt),
         tlsrpt_ruas=("mailto:tls@example.org",) if tlsrpt == "valid" else None,
         name_domain_ok=name_domain_ok,
         primary_pkix_ok=None,
     )
+
+
+def _authenticated_by(dane: str, *, is_enforced: bool | None) -> words.AuthenticatedBy:
+    if dane == "full":
+        return words.AuthenticatedBy.BOTH if is_enforced else words.AuthenticatedBy.DANE
+    if is_enforced:
+        return words.AuthenticatedBy.STS
+    is_known = dane not in ("unknown", "withheld") and is_enforced is False
+    return words.AuthenticatedBy.NONE if is_known else words.AuthenticatedBy.UNKNOWN
 
 
 def _sts_step(

@@ -13,11 +13,12 @@ import pytest
 
 from analysis.compare import compare_runs
 from analysis.compare_page import render_comparison, summary
-from analysis.compare_result import Change, Comparison
+from analysis.compare_result import Change, Comparison, Run, are_vantages
 from analysis.compare_tables import COLUMNS
-from analysis.figures import SQL_FOLDER, Violation
+from analysis.figures import SQL_FOLDER, Violation, read_run
 from crawler.cli import USAGE, main
 from tests.analysis.known_run import KNOWN, known_run
+from tests.analysis.small_dane import Tlsa
 from tests.analysis.small_run import STARTED_AT, SmallRun
 from tests.analysis.test_report_page import page_of
 
@@ -159,6 +160,49 @@ def test_a_change_of_one_figure_is_none_of_another(comparison: Comparison) -> No
     assert counts(change)["same provider"][-2:] == (1, 0)
     assert [(row.of, row.gains, row.losses) for row in change.providers] == [(("good.test",), 1, 0)]
     assert counts(change_of(comparison, "dnssec_mx"))["same provider"][-2:] == (0, 0)
+
+
+def trusting(folder: Path, days: float, **changed: str) -> Path:
+    """Write a run of six domains, each with secure MX records; `changed` says what DANE or MTA-STS came to.
+
+    By host: ee, off, both: "matched" or "mismatched"; mute: "heard" or "silent". By domain: enforced.
+    """
+    run = SmallRun()
+    for number, name in enumerate(("ee", "off", "both", "mute")):
+        is_matched = changed.get(name, "matched") in ("matched", "heard")
+        record, dane = ("matched", "matched") if is_matched else ("no_match", "mismatched no_match")
+        outcome = "unreachable" if changed.get(name) == "silent" else "tls_ok"
+        run.host(f"mx.{name}.test", f"192.0.2.{number}", dnssec="secure")
+        tlsa = Tlsa(dane, f"3 1 1 {record}", dnssec="secure")
+        if outcome != "tls_ok":
+            tlsa = Tlsa("unknown", "3 1 1 untried", dnssec="secure")
+        run.session(f"mx.{name}.test", f"192.0.2.{number}", outcome, tlsa=tlsa)
+        verdict = {"tls_ok": "full" if is_matched else "broken"}.get(outcome, "unknown")
+        run.domain(f"{name}-1.test", f"10 mx.{name}.test", dnssec="secure", dane=verdict)
+    # Insecure MX records: DANE never, MTA-STS if the policy enforces.
+    mode = changed.get("enforced", "testing")
+    run.domain(
+        "sts.test", "10 mx.ee.test", dane="hosted", sts="valid", policy="valid", mode=mode, dnssec="insecure"
+    )
+    run.domain("plain.test", "10 mx.ee.test", dane="hosted", dnssec="insecure")
+    return written(run, folder, days=days)
+
+
+def test_what_dane_and_mta_sts_gained_and_lost_is_counted(tmp_path: Path) -> None:
+    old = trusting(tmp_path / "old", 0, off="mismatched", mute="heard")
+    new = trusting(tmp_path / "new", 30, both="mismatched", mute="silent", enforced="enforce")
+    comparison = compare_runs([old, new])
+    dane, transport = (change_of(comparison, f) for f in ("dane_correct", "authenticated_transport"))
+    # Members, then yes and no before, yes and no after, gains and losses.
+    assert counts(dane)["same provider"] == (5, 2, 3, 2, 3, 1, 1)
+    assert counts(dane)["not determined"] == (1, 1, 0, 0, 0, 0, 0)
+    assert [(row.of, row.gains, row.losses) for row in dane.providers] == [
+        (("both.test",), 0, 1),
+        (("off.test",), 1, 0),
+    ]
+    assert counts(transport)["same provider"] == (5, 2, 3, 3, 2, 2, 1)
+    assert counts(transport)["not determined"] == (1, 1, 0, 0, 0, 0, 0)
+    assert comparison.violations == []
 
 
 def test_a_host_that_gave_no_answer_is_still_a_mail_domain_of_the_record_figures(
@@ -364,6 +408,20 @@ def test_another_day_or_the_same_scanner_is_no_second_vantage(tmp_path: Path) ->
     same = vantages(tmp_path / "same", ("one", seen, 0), ("one", hidden, 0.5))
     assert (later.vantage_pairs, later.suspects, same.vantage_pairs, same.suspects) == ([], [], [], [])
     assert "nothing can be told here" in page_of(render_comparison(same, tmp_path / "out")).text
+
+
+def test_two_scanners_of_one_name_are_told_apart_by_where_they_send_from(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    def surveyed_from(*sources: str, number: int) -> Run:
+        run = Run(folders[0], read_run(folders[0]))
+        vantage = {"ipv4_sources": list(sources), "ipv6_sources": None}
+        return replace(run, folder=tmp_path / f"{number}", document={**run.document, "vantage": vantage})
+
+    first, moved = surveyed_from("192.0.2.1", number=1), surveyed_from("192.0.2.1", "192.0.2.2", number=2)
+    other, unknown = surveyed_from("198.51.100.1", number=3), surveyed_from(number=4)
+    assert are_vantages(first, other)
+    assert not any(map(are_vantages, (first, first, unknown), (moved, unknown, other)))
 
 
 def test_the_page_says_what_changed_needs_nothing_else_and_is_the_same_octets(

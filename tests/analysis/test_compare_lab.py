@@ -30,7 +30,9 @@ domain = "countymail.example"
 share = 0.15
 labels = ["mx"]
 preferences = [10]
+signed = true
 session = "{session}"
+tlsa = "{tlsa}"
 
 [small_hosters]
 share = 0.20
@@ -48,9 +50,9 @@ connect_refused = 0.05
 [rates.tlsrpt]
 valid = {tlsrpt}
 """
-BEFORE = PROFILE.format(session="no_starttls", tlsrpt=0.05)
-AFTER = PROFILE.format(session="good", tlsrpt=0.20)
-"""One provider switches STARTTLS on, and more domains ask for TLS reports."""
+BEFORE = PROFILE.format(session="no_starttls", tlsa="none", tlsrpt=0.05)
+AFTER = PROFILE.format(session="good", tlsa="ee", tlsrpt=0.20)
+"""One provider switches STARTTLS on, with DANE, and more domains ask for TLS reports."""
 SETTINGS = """
 dns_timeout_seconds = 0.5
 retry_delay_seconds = 0.1
@@ -109,7 +111,7 @@ def truth(worlds: Path, sql: str) -> tuple[int, ...]:
             connection.execute(
                 f"""
                 CREATE TABLE {name} AS
-                SELECT domain, tlsrpt = 'valid' AS has_tlsrpt,
+                SELECT domain, tlsrpt = 'valid' AS has_tlsrpt, "mx.dnssec_status" = 'secure' AS is_secure,
                        list_contains(list_transform("mx.records", lambda r: r.exchange),
                                      'mx.countymail.example') AS is_county
                 FROM '{folder}/domains.parquet' JOIN '{folder}/domain_verdicts.parquet' USING (domain)
@@ -146,6 +148,17 @@ def test_a_provider_that_switched_starttls_on_is_all_that_changed(
     ]
     assert (moves.members, undetermined.members, population.members) == (0, 0, 0)
     assert (change.test.clusters, change.test.p) == (1, 1.0)
+
+
+def test_customers_with_dnssec_gained_dane_with_it(comparison: Comparison, worlds: Path) -> None:
+    (customers,) = truth(
+        worlds,
+        "SELECT count_if(is_secure) FROM before JOIN after USING (domain, is_secure) WHERE before.is_county",
+    )
+    assert customers > 0
+    for figure in ("dane_correct", "authenticated_transport"):
+        real = change_of(comparison, figure).classes[0]
+        assert (real.gains, real.losses) == (customers, 0)
 
 
 def test_domains_that_began_to_ask_for_reports_are_counted_and_names_replaced_are_churn(

@@ -21,10 +21,11 @@ from tests.analysis.known_run import KNOWN, known_run
 from tests.analysis.paced_run import PACED, paced_run
 from tests.analysis.parted_run import PARTED, parted_run
 from tests.analysis.small_run import SmallRun, shuffled
+from tests.analysis.trusted_run import TRUSTED, trusted_run
 
 
 def octets(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((folder / "figures").iterdir())}
+    return {path.name: path.read_bytes() for path in sorted((folder / "figures").glob("*.csv"))}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_a_figure_counts_what_was_counted_by_hand(
 
 
 def test_every_figure_is_counted_by_hand_somewhere() -> None:
-    assert {figure for figure, _, _ in [*KNOWN, *PACED, *PARTED]} == set(figure_names())
+    assert {figure for figure, _, _ in [*KNOWN, *PACED, *PARTED, *TRUSTED]} == set(figure_names())
 
 
 def test_every_row_has_its_interval_its_run_and_its_list(known_rows: list[FigureRow]) -> None:
@@ -103,7 +104,7 @@ def test_rank_weights_are_exact_and_leave_out_domains_without_rank(tmp_path: Pat
     assert counts(row) == (333_333_333_333, 333_333_333_333 + 142_857_142_857)
 
 
-@pytest.mark.parametrize("make_run", [known_run, paced_run, parted_run])
+@pytest.mark.parametrize("make_run", [known_run, paced_run, parted_run, trusted_run])
 def test_same_run_same_octets_however_its_rows_are_laid_out(
     tmp_path: Path, make_run: Callable[[], SmallRun]
 ) -> None:

@@ -8,11 +8,21 @@ from typing import Any
 import pytest
 
 from analysis.figures import SQL_FOLDER, FigureRow, compute_figures, run_checks
-from crawler.outcomes import Basis, DnssecStatus, Failure, LookupStatus, Outcome
+from crawler.outcomes import (
+    AuthenticatedBy,
+    Basis,
+    DaneDomain,
+    DaneStatus,
+    DnssecStatus,
+    Failure,
+    LookupStatus,
+    Outcome,
+)
 from crawler.records import AddressLookup, TlsaLookup, TxtLookup
 from tests.analysis.known_run import known_run
 from tests.analysis.paced_run import paced_run
 from tests.analysis.small_run import SmallRun
+from tests.analysis.trusted_run import trusted_run
 
 
 @pytest.fixture(scope="module")
@@ -203,10 +213,129 @@ PACED_BATCH: dict[str, tuple[Fault, tuple[str, str]]] = {
 }
 
 
+TRUSTED_ROWS = trusted_run().tables
+
+
+def of_server(name: str, /, **fields: object) -> Fault:
+    """Change the session verdict on a host of the trusted run."""
+    rows = TRUSTED_ROWS["session_verdicts"]
+    place = next(i for i, row in enumerate(rows) if row.mx_host == f"mx.{name}.test")
+    return change("session_verdicts", place, **fields)
+
+
+def looked_up(name: str, tlsa: TlsaLookup | None) -> Fault:
+    """Change what was looked up for a host of the trusted run."""
+    rows = TRUSTED_ROWS["sessions"]
+    return change(
+        "sessions", next(i for i, r in enumerate(rows) if r.mx_host == f"mx.{name}.test"), tlsa=tlsa
+    )
+
+
+def of_domain(name: str, /, table: str = "domain_verdicts", **fields: object) -> Fault:
+    """Change a row of a domain of the trusted run."""
+    place = next(i for i, row in enumerate(TRUSTED_ROWS[table]) if row.domain == f"{name}.test")
+    return change(table, place, **fields)
+
+
+def reroute(name: str, host: str, **fields: Any) -> Fault:
+    """Give a domain of the trusted run one route, as judged for another host, and then changed."""
+
+    def fault(run: SmallRun) -> None:
+        place = next(i for i, r in enumerate(run.tables["domain_verdicts"]) if r.domain == f"{name}.test")
+        verdict = run.routed()[place]
+        route = next(route for route in verdict.routes if route.mx_host == f"mx.{host}.test")
+        run.tables["domain_verdicts"][place] = replace(verdict, routes=(replace(route, **fields),))
+
+    return fault
+
+
+INSECURE = TlsaLookup(status=LookupStatus.NODATA, dnssec_status=DnssecStatus.INSECURE)
+TRUSTED_BATCH: dict[str, tuple[Fault, tuple[str, str]]] = {
+    "DANE without lookup": (
+        looked_up("plain", None),
+        ("dane_verdicts_match", "DANE verdict absent without a TLSA lookup"),
+    ),
+    "looked up otherwise": (
+        looked_up("roll", INSECURE),
+        ("dane_verdicts_match", "TLSA answer secure, but looked up as insecure"),
+    ),
+    "records out of nowhere": (
+        lambda run: None,
+        ("dane_verdicts_match", "2 TLSA records judged, which no secure answer holds"),
+    ),
+    "match without records": (
+        of_server("mix", tlsa_records=()),
+        ("dane_verdicts_match", "DANE verdict matched with 0 TLSA records"),
+    ),
+    "match without TLS": (
+        of_server("bare", dane=DaneStatus.MATCHED),
+        ("dane_verdicts_match", "DANE verdict matched, but the outcome is no_starttls"),
+    ),
+    "mismatch without reason": (
+        of_server("late", dane_reason=None),
+        ("dane_verdicts_match", "DANE verdict mismatched, reason none, usage none"),
+    ),
+    "route lost": (
+        reroute("j", "ee"),
+        ("routes_match", "1 routes, but 2 MX hosts and addresses"),
+    ),
+    "route to nowhere": (
+        reroute("m", "plain", address="192.0.2.99"),
+        ("routes_match", "route to mx.plain.test at 192.0.2.99, which has no verdict"),
+    ),
+    "route that says another thing": (
+        reroute("v", "mix", dane=DaneStatus.ABSENT),
+        ("routes_match", "route to mx.mix.test at 192.0.2.10 says something else than its verdict"),
+    ),
+    "record without lookup": (
+        of_domain("s", "domains", sts_txt=None),
+        ("policy_verdicts_match", "MTA-STS record valid without a lookup"),
+    ),
+    "report record without lookup": (
+        of_domain("t", "domains", tlsrpt_txt=None),
+        ("policy_verdicts_match", "TLSRPT record absent without a lookup"),
+    ),
+    "policy without fetch": (
+        of_domain("y", "sts_policies", domain="stranger.test"),
+        ("policy_verdicts_match", "policy tcp without a fetch"),
+    ),
+    "policy without text": (
+        of_domain("c", "sts_policies", body=None),
+        ("policy_verdicts_match", "policy valid without a text"),
+    ),
+    "policy without mode": (
+        of_domain("d", sts_mode=None),
+        ("policy_verdicts_match", "policy valid, mode none known"),
+    ),
+    "step too high": (
+        of_domain("bb", sts_step=6),
+        ("policy_verdicts_match", "step 6 with record valid, policy valid"),
+    ),
+    "two classes of DANE": (
+        of_domain("p", dane=DaneDomain.FULL),
+        ("one_class", "DANE full, but its MX records are insecure"),
+    ),
+    "authenticated by nothing": (
+        of_domain("r", authenticated_by=AuthenticatedBy.STS),
+        ("one_class", "authenticated by sts, but DANE is absent, and its policy not"),
+    ),
+    "judged twice": (
+        lambda run: run.tables["domain_verdicts"].append(
+            replace(run.tables["domain_verdicts"][8], dane=DaneDomain.ABSENT)
+        ),
+        ("one_class", "30 rows, but 29 mail-capable domains"),
+    ),
+}
+
+
 @pytest.mark.parametrize(
     ("make_run", "batch"),
-    [*((known_run, batch) for batch in BATCHES), (paced_run, PACED_BATCH)],
-    ids=["first", "second", "third", "fourth", "paced"],
+    [
+        *((known_run, batch) for batch in BATCHES),
+        (paced_run, PACED_BATCH),
+        (trusted_run, TRUSTED_BATCH),
+    ],
+    ids=["first", "second", "third", "fourth", "paced", "trusted"],
 )
 def test_faults_are_found(
     make_run: Callable[[], SmallRun], batch: dict[str, tuple[Fault, tuple[str, str]]], tmp_path: Path
@@ -276,6 +405,29 @@ def test_parts_that_do_not_add_up_are_found(known: tuple[Path, list[FigureRow]])
 
 
 @pytest.mark.parametrize(
+    ("figure", "stratum", "subject"),
+    [
+        ("populations", "not in D1: MX lookup servfail", "listed domain (D0): not in D1"),
+        ("populations", "H determined", "reached MX host (H): not determined"),
+        ("dane_correct", "class: absent", "class, mail-capable domain with secure MX records (D2)"),
+        ("authenticated_transport", "DANE no: MTA-STS no, PKIX no", "DANE x MTA-STS x PKIX"),
+    ],
+)
+def test_a_unit_in_no_class_or_in_two_is_found(
+    figure: str, stratum: str, subject: str, tmp_path: Path, known: tuple[Path, list[FigureRow]]
+) -> None:
+    folder, rows = known
+    if figure != "populations":
+        folder = trusted_run().write(tmp_path)
+        rows = compute_figures(folder)
+    place = next(i for i, row in enumerate(rows) if (row.figure, row.stratum) == (figure, stratum))
+    twice = replace(rows[place], numerator=rows[place].numerator + 1)
+    for broken in ([*rows[:place], *rows[place + 1 :]], [*rows[:place], twice, *rows[place + 1 :]]):
+        subjects = [(v.check, v.subject) for v in run_checks(folder, broken)]
+        assert ("parts_add_up", f"{figure}: {subject}") in subjects
+
+
+@pytest.mark.parametrize(
     ("interval", "fields"),
     [
         ("wilson", {"low": 0.5}),
@@ -298,7 +450,7 @@ def test_rows_as_they_were_computed_are_sound(known: tuple[Path, list[FigureRow]
 
 
 def test_every_check_opens_with_its_invariant_and_those_on_tables_are_tested() -> None:
-    tested = {check for batch in [*BATCHES, PACED_BATCH] for _, (check, _) in batch.values()}
+    tested = {check for batch in [*BATCHES, PACED_BATCH, TRUSTED_BATCH] for _, (check, _) in batch.values()}
     files = {path.stem: path.read_text() for path in (SQL_FOLDER / "checks").glob("*.sql")}
     assert all(text.startswith("-- ") for text in files.values())
     assert set(files) - tested == {"domains_listed", "figures_add_up", "figure_rows_once", "parts_add_up"}

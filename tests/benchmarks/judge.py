@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crawler.engine import Interruption
+from crawler.feedback import Feedback
 from crawler.judging import judge
 from crawler.storage import RunFolder
 from tests.benchmarks.judged_run import SESSIONS_PER_CERTIFICATE, make_run
@@ -56,22 +57,19 @@ def judge_run(folder: Path, workers: int) -> None:
     feedback.say()
 
 
-class _Phases:
+class _Phases(Feedback):
     """A Feedback that tells how long the work lists and the shards took."""
 
     def __init__(self) -> None:
         self._marks = [time.monotonic()]
         self._words: dict[str, int] = {}
 
-    def begin(self, stage: str, total: int, done: int) -> None:
+    def begin(self, stage: str, total: int, done: int, least_seconds: float = 0.0) -> None:
         self._marks.append(time.monotonic())
 
     def advance(self, done: int, failures: Mapping[str, int]) -> None:
         for word, count in failures.items():
             self._words[word] = self._words.get(word, 0) + count
-
-    def note(self, text: str, *, paused: bool = False) -> None:
-        pass
 
     def end(self) -> None:
         self._marks.append(time.monotonic())

@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,9 +108,18 @@ class Living:
 
 def family(process: int) -> list[Living]:
     """Return what a process and its children have used, the children in order of their start."""
+    return list(family_by_number(process).values())
+
+
+def family_by_number(process: int) -> dict[int, Living]:
+    """Return the same by process number; who has ended meanwhile is left out."""
     found = _processes()
     children = sorted(pid for pid, fields in found.items() if int(fields[_PARENT_FIELD]) == process)
-    return [Living(_cpu_seconds(found[pid]), _high_water_mark(pid)) for pid in (process, *children)]
+    living = {}
+    for pid in (process, *children):
+        with suppress(FileNotFoundError, KeyError, ProcessLookupError):
+            living[pid] = Living(_cpu_seconds(found[pid]), _high_water_mark(pid))
+    return living
 
 
 def _cpu_seconds(fields: Sequence[str]) -> float:

@@ -22,13 +22,14 @@ from crawler.engine import begin_worker
 from crawler.lane import Channels, Lane, run_lane
 from crawler.opt_out import OptOut
 from crawler.pacing import Pacer
+from crawler.parquet_files import write_parquet
 from crawler.probes.resolver import Resolver
 from crawler.probes.turns import AddressTurns
 from crawler.protocol.addresses import network_of
 from crawler.session_stages import PROBE
 from crawler.settings import Settings
 from crawler.stage import work_list
-from crawler.storage import RunFolder, write_parquet
+from crawler.storage import RunFolder
 from crawler.tools import Tools
 from tests.benchmarks.endpoints import read_targets
 
@@ -52,6 +53,10 @@ class _NoTlsa:
 
     async def tlsa(self, _name: str, _port: int) -> None:
         """Look nothing up."""
+
+    async def was_cut_off(self, _since: float) -> bool:
+        """Know of no outage."""
+        return False
 
 
 @contextlib.asynccontextmanager

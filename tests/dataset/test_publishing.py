@@ -124,9 +124,9 @@ def test_a_dataset_says_nothing_of_the_machine_and_the_day_it_was_made_on(tmp_pa
 
 
 def test_what_reads_a_run_reads_a_dataset(datasets: dict[str, Path], run: RunFolder) -> None:
-    figures = {path.name: path.read_bytes() for path in (run.path / "figures").iterdir()}
+    figures = {path.name: path.read_bytes() for path in (run.path / "figures").glob("*.csv")}
     compute_figures(datasets["plain"])
-    assert {path.name: path.read_bytes() for path in (datasets["plain"] / "figures").iterdir()} == figures
+    assert {path.name: path.read_bytes() for path in (datasets["plain"] / "figures").glob("*.csv")} == figures
 
 
 def test_no_name_and_no_address_is_in_a_dataset_under_pseudonyms(

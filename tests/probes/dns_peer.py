@@ -1,6 +1,6 @@
 """A recursive resolver played by the test, on a real loopback port."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,9 +83,9 @@ class DnsPeer:
 
 @asynccontextmanager
 async def resolver_with(
-    answer: Answer, *, outlasts_silence: bool = False, **changes: Any
+    answer: Answer, *, outlasts_silence: bool = False, control_hosts: Sequence[str] = (), **changes: Any
 ) -> AsyncIterator[tuple[Resolver, DnsPeer]]:
-    """Open a resolver whose every question is answered by a function."""
+    """Open a resolver whose every question is answered by a function; the rest is as in `open_resolver`."""
     peer = DnsPeer(answer)
     endpoint, listener = await _bound_to_one_port()
     with endpoint, listener:
@@ -95,7 +95,9 @@ async def resolver_with(
             nursery.start_soon(trio.serve_listeners, peer.serve_tcp, [trio.SocketListener(listener)])
             nursery.start_soon(peer.serve_udp, endpoint)
             settings = lab_settings(resolver=f"127.0.0.1:{peer.port}", **changes)
-            async with open_resolver(settings, outlasts_silence=outlasts_silence) as resolver:
+            async with open_resolver(
+                settings, outlasts_silence=outlasts_silence, control_hosts=control_hosts
+            ) as resolver:
                 yield resolver, peer
             nursery.cancel_scope.cancel()
 

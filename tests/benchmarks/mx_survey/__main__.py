@@ -9,34 +9,18 @@ only the TXT lookups and the policy are left out.
 import argparse
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from crawler.domain_list import read_list
 from crawler.engine import Interruption, open_engine
+from crawler.feedback import Feedback
 from crawler.settings import Settings
 from crawler.storage import RunFolder
 from crawler.survey import prepare
 from tests.benchmarks.measuring import family
 from tests.benchmarks.mx_stage import FAST, PACED
 from tests.benchmarks.mx_survey import PROCESSES, USAGE_FILE
-
-
-class _Quiet:
-    """Shows nothing, as the other contestants do."""
-
-    def begin(self, stage: str, total: int, done: int) -> None:
-        """Begin."""
-
-    def advance(self, done: int, failures: Mapping[str, int]) -> None:
-        """Go on."""
-
-    def note(self, text: str, *, paused: bool = False) -> None:
-        """Take no notice."""
-
-    def end(self) -> None:
-        """End."""
 
 
 def main() -> None:
@@ -55,7 +39,7 @@ def main() -> None:
         settings = replace(settings, domains_in_flight=1)
     run = RunFolder(given.run)
     prepare(run, read_list(given.list), settings, None)
-    with open_engine(settings.workers, _Quiet(), Interruption()) as engine:
+    with open_engine(settings.workers, Feedback(), Interruption()) as engine:
         engine.run(PACED if given.paced else FAST, run, settings)
         used = dict(zip(PROCESSES, map(asdict, family(os.getpid())), strict=True))
     (given.run.parent / USAGE_FILE).write_text(json.dumps(used))

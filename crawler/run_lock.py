@@ -1,0 +1,160 @@
+"""One process works on a run at a time: a lock of the system, or of a run in an object store a claim.
+
+A claim is an object of its own, renewed while its process works. Who wants the run first writes a claim and
+then looks for others; of two who do so at once, the later sees the earlier's, since a store lists whatever
+was written before. A claim that is not renewed is void in the end. Its process knows that by its own clock,
+before anybody else does, and stops; only what it has under way at that moment may still be written.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from crawler.object_store import ObjectPath
+
+HELD_SECONDS = 60.0
+"""A process whose claim was not renewed for so long stops."""
+VOID_SECONDS = 90.0
+"""A claim that is so old by the store's clock holds nobody up."""
+_RENEW_SECONDS = 15.0
+
+
+class LockedError(Exception):
+    """Another process is working on the run, or has it now; the message says which."""
+
+
+def locked(path: Path) -> contextlib.AbstractContextManager[None]:
+    """Keep other processes from a run for the time of the block.
+
+    path: of the lock; in an object store, the folder of the claims. Raises LockedError.
+    """
+    return _claimed(path) if isinstance(path, ObjectPath) else _locked(path)
+
+
+def holder(path: Path) -> int | None:
+    """Return the number of the process that has a run; None: none has. Needs no lock."""
+    if isinstance(path, ObjectPath):
+        return next((claim["process"] for _, claim in _standing(path, time.time())), None)
+    try:
+        number = int(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return number if is_alive(number) else None  # one that was killed has left its number
+
+
+def is_alive(process: int) -> bool:
+    """Tell whether there is a process of this number."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError("another process is working on this run") from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+        file.truncate(0)
+
+
+# --- in an object store --------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _claimed(claims: ObjectPath) -> Iterator[None]:
+    claim = _Claim(claims / secrets.token_hex(8))
+    claim.write()
+    try:
+        # Its own time is that of the store's clock, by which the age of the others is told.
+        for path, other in _standing(claims, claim.path.stat().st_mtime):
+            if path != claim.path:
+                machine = "this" if other["processes_of"] == _processes() else "another"
+                number = f"number {other['process']} of {machine} machine"
+                raise LockedError(f"another process is working on this run, {number}")
+        for path, _ in claims.objects():
+            if path != claim.path:  # void
+                path.unlink(missing_ok=True)
+        with claim.renewed():
+            yield
+    finally:
+        with contextlib.suppress(OSError):  # void in the end by itself
+            claim.path.unlink(missing_ok=True)
+        if claim.is_lost:
+            reason = f"the claim on the run could not be renewed for {HELD_SECONDS:.0f} seconds"
+            raise LockedError(f"{reason}; the same command goes on") from None
+
+
+class _Claim:
+    """A claim of this process."""
+
+    def __init__(self, path: ObjectPath) -> None:
+        self.path = path
+        self.is_lost = False
+        self._text = json.dumps({"process": os.getpid(), "processes_of": _processes()})
+        self._written_at = 0.0
+
+    def write(self) -> None:
+        now = _now()
+        self.path.write_text(self._text)
+        self._written_at = now
+
+    @contextlib.contextmanager
+    def renewed(self) -> Iterator[None]:
+        """Renew the claim while the block runs; interrupt the block when that did not work for too long."""
+        over = threading.Event()
+        thread = threading.Thread(target=self._renew, args=(over,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _renew(self, over: threading.Event) -> None:
+        while not over.wait(_RENEW_SECONDS):
+            if _now() - self._written_at < HELD_SECONDS:
+                with contextlib.suppress(OSError):  # tried again until it is too late
+                    self.write()
+            if _now() - self._written_at >= HELD_SECONDS:
+                self.is_lost = True
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                return
+
+
+def _standing(claims: ObjectPath, now: float) -> Iterator[tuple[ObjectPath, Mapping[str, Any]]]:
+    """Give each claim that is not void, and what it says."""
+    for path, info in claims.objects():
+        with contextlib.suppress(FileNotFoundError):  # just given up
+            claim = json.loads(path.read_text())
+            is_dead = claim["processes_of"] == _processes() and not is_alive(claim["process"])
+            if not is_dead and now - info.mtime.timestamp() <= VOID_SECONDS:
+                yield path, claim
+
+
+def _processes() -> str:
+    """Return what names the processes whose numbers this one can see; the same for no two machines."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+
+
+def _now() -> float:
+    """Return seconds of a clock that nobody sets, and that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,0 +1,245 @@
+"""What joins a run and the workers of a Dask cluster; with a scheduler and a worker in this process."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import distributed
+import pytest
+
+from crawler import cluster, cluster_worker, heartbeat
+from crawler.cli import USAGE, main
+from crawler.cluster import BrokenCluster, ClusterError, ClusterExecutor, _translated, open_cluster
+from crawler.cluster_worker import Line, is_busy_with, unfit, versions
+from crawler.engine import Engine, Interruption, StoppedError
+from crawler.feedback import Feedback
+from crawler.heartbeat import Speech
+from crawler.lane import _channels
+from crawler.storage import RunFolder
+from tests.test_engine import SETTINGS, Counts, hosts_in, observe_at_once, run_with, stage
+from tests.test_heartbeat import wait_for
+
+RUN_ID = "20261122T000000Z-00000000"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    run = RunFolder(tmp_path / "run")
+    run.write_manifest({"run_id": RUN_ID})
+    return run
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make silence short."""
+    for module in (heartbeat, cluster_worker):
+        monkeypatch.setattr(module, "SILENCE_SECONDS", 0.2)
+
+
+# --- who may serve -------------------------------------------------------------------------------------
+
+
+def line_of(run: RunFolder, **changes: Any) -> Line:
+    line = Line("starttls-survey-x", run.path, RUN_ID, versions())
+    return dataclasses.replace(line, **changes)
+
+
+def dask_worker(threads: int = 1) -> Any:
+    return SimpleNamespace(state=SimpleNamespace(nthreads=threads))
+
+
+def test_a_worker_that_sees_the_run_serves_it(run: RunFolder) -> None:
+    assert unfit(line_of(run), dask_worker()) is None
+
+
+def test_a_worker_that_cannot_serve_says_why(run: RunFolder, tmp_path: Path) -> None:
+    assert unfit(line_of(run), dask_worker(threads=2)) == "runs 2 threads: start it with --nthreads 1"
+    other = versions() | {"starttls-survey": "0.0.1"}
+    ours = versions()["starttls-survey"]
+    assert unfit(line_of(run, versions=other), dask_worker()) == f"has starttls-survey {ours}, not 0.0.1"
+    assert "sees another run" in str(unfit(line_of(run, run_id="another"), dask_worker()))
+    nowhere = unfit(line_of(run, folder=tmp_path / "nowhere"), dask_worker())
+    assert "does not see the run folder, which all workers must share" in str(nowhere)
+
+
+def test_what_became_of_the_cluster_is_said_in_its_words() -> None:
+    last = SimpleNamespace(address="tcp://192.0.2.7:4000")
+    for error, said in (
+        (
+            distributed.KilledWorker("do-1", last, 3),  # type: ignore[arg-type]  # of which the address is asked
+            "4 workers died of the same work, the last was tcp://192.0.2.7:4000",
+        ),
+        (ModuleNotFoundError("No module named 'crawler'"), "a worker has no starttls-survey (No module"),
+    ):
+        translated = _translated(error)
+        assert isinstance(translated, BrokenCluster)
+        assert str(translated).startswith(said)
+    own = ZeroDivisionError()
+    assert _translated(own) is own
+
+
+# --- a cluster in this process -------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def local_cluster(workers: int) -> Iterator[str]:
+    with distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=False,
+        protocol="tcp",
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+    ) as local:
+        yield local.scheduler_address
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    with local_cluster(1) as address:
+        yield address
+
+
+@pytest.fixture
+def engine(run: RunFolder, scheduler: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    monkeypatch.setattr(cluster_worker, "_prepare", lambda: None)  # this process is not only a worker's
+    with open_cluster(scheduler, run, Feedback(), Interruption()) as engine:
+        yield engine
+
+
+def give(value: object) -> object:
+    return value
+
+
+def divide(number: int) -> float:
+    return 1 / number
+
+
+def await_stop(folder: Path) -> tuple[bool, bool]:
+    wait_for(lambda: _channels[0].stop.is_set())
+    return is_busy_with(folder), is_busy_with(folder / "other")
+
+
+def test_a_function_is_called_on_a_worker_and_its_error_comes_back(engine: Engine) -> None:
+    assert engine.workers() == 1
+    assert engine.executor.submit(give, (1, "two")).result(10) == (1, "two")
+    with pytest.raises(ZeroDivisionError):
+        engine.executor.submit(divide, 0).result(10)
+
+
+def test_some_workers_can_be_kept_standing_by(run: RunFolder) -> None:
+    with local_cluster(2) as address:
+        for most, at_once in ((0, 2), (1, 1), (5, 2)):
+            with open_cluster(address, run, Feedback(), Interruption(), workers=most) as engine:
+                assert engine.workers() == at_once
+
+
+def test_a_worker_hears_the_coordinator_and_tells_what_it_is_at(run: RunFolder, engine: Engine) -> None:
+    waiting = engine.executor.submit(await_stop, run.path)
+    engine.channels.stop.set()
+    assert waiting.result(10) == (True, False)
+    assert not is_busy_with(run.path)
+    assert engine.executor.submit(divide, 0).result(10) is None, "nothing is begun any more"
+
+
+def test_a_stage_is_run_by_a_cluster_and_counted(run: RunFolder, engine: Engine, tmp_path: Path) -> None:
+    counts = Counts()
+    run_with(tmp_path, rows=25, shard_size=10)
+    engine = dataclasses.replace(engine, feedback=counts)
+    engine.run(stage(observe_at_once), run, SETTINGS)
+    assert hosts_in(run) == sorted(f"mx{index}.example" for index in range(25))
+    assert (counts.total, counts.done, counts.failures) == (25, 25, {"timeout": 5})
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_a_coordinator_that_is_gone_gave_is_not_begun(run: RunFolder, scheduler: str) -> None:
+    with distributed.Client(scheduler, set_as_default=False) as client:
+        lost = ClusterExecutor(client, line_of(run)).submit(give, 1)
+        with pytest.raises(BrokenCluster, match=r"no word from the coordinator for 0\.2 seconds"):
+            lost.result(10)
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_was_given_up_in_silence_is_done_again(
+    run: RunFolder, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials: list[int] = []
+    begin = ClusterExecutor._begin
+
+    def counted(executor: ClusterExecutor, *more: Any) -> None:
+        trials.append(more[-1])
+        begin(executor, *more)
+
+    monkeypatch.setattr(ClusterExecutor, "_begin", counted)
+    line = line_of(run, name="starttls-survey-y")
+    with distributed.Client(scheduler, set_as_default=False) as client:
+        given = ClusterExecutor(client, line).submit(give, 1)
+        wait_for(lambda: len(trials) > 1)
+        with Speech(distributed.Variable(line.name, client=client).set).open():
+            assert given.result(10) == 1
+    assert trials[0] == 4
+
+
+def test_a_scheduler_that_ends_stops_the_run(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_with(tmp_path, rows=1, shard_size=1)
+    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 1.0)
+    with contextlib.ExitStack() as opened:
+        ending = contextlib.ExitStack()
+        engine = opened.enter_context(
+            open_cluster(ending.enter_context(local_cluster(1)), run, Feedback(), Interruption())
+        )
+        waiting = engine.executor.submit(await_stop, run.path)
+        ending.close()
+        with pytest.raises(BrokenCluster, match="the scheduler of the cluster is gone"):
+            waiting.result(10)
+        with pytest.raises(BrokenCluster, match="the scheduler of the cluster is gone"):
+            engine.executor.submit(give, 1).result(10)
+        with pytest.raises(StoppedError, match="the scheduler of the cluster is gone"):
+            engine.run(stage(observe_at_once), run, SETTINGS)
+
+
+def test_a_worker_that_came_and_cannot_serve_stops_the_run(run: RunFolder, engine: Engine) -> None:
+    run.write_manifest({"run_id": "another"})  # as a worker sees it that has another folder there
+    with pytest.raises(StoppedError, match=r"stage made_up: worker tcp://.* sees another run"):
+        engine.run(stage(observe_at_once), run_with(run.path.parent, rows=1, shard_size=1), SETTINGS)
+
+
+def test_a_cluster_that_cannot_serve_is_refused_in_one_line(
+    run: RunFolder, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(cluster, "_WORKERS_SECONDS", 0.1)
+    with local_cluster(0) as empty:
+        for address, said in (
+            ("tcp://127.0.0.1:1", "--scheduler tcp://127.0.0.1:1: no Dask scheduler answers"),
+            ("nowhere", "--scheduler nowhere: no Dask scheduler answers"),
+            (empty, f"--scheduler {empty}: it has no workers"),
+        ):
+            with pytest.raises(ClusterError) as refused:
+                open_cluster(address, run, Feedback(), Interruption()).__enter__()
+            assert str(refused.value).startswith(said)
+            assert "\n" not in str(refused.value)
+    monkeypatch.setattr(cluster, "versions", lambda: versions() | {"distributed": "0"})
+    with pytest.raises(ClusterError, match=f"--scheduler {scheduler}: it has distributed .*, not 0"):
+        open_cluster(scheduler, run, Feedback(), Interruption()).__enter__()
+
+
+def test_the_extra_that_is_not_installed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("example.com\n")
+    arguments = ["run", str(names), "--out", str(tmp_path / "run"), "--resolver", "127.0.0.1:1"]
+    monkeypatch.setattr("sys.argv", ["starttls-survey", *arguments, "--scheduler", "tcp://127.0.0.1:1"])
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == USAGE
+    assert capsys.readouterr().err == (
+        "starttls-survey: --scheduler: needs Dask: pip install 'starttls-survey[cluster]'\n"
+    )
