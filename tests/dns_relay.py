@@ -5,10 +5,13 @@ Cut off and mended, the resolver's own network goes away and comes back: it fail
 
 import asyncio
 import contextlib
+import random
 import threading
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
+_PORTS = range(20_000, 32_000)
+"""Below those of outgoing connections, one of which might take the port of a stopped relay."""
 _FLAGS_OF_FAILURE = b"\x81\x82"
 """QR, RD; RA, SERVFAIL."""
 
@@ -86,7 +89,12 @@ class DnsRelay:
         self.port = 0
 
     def start(self) -> None:
-        self._call(self._start())
+        """Listen, at the first free port of some if it is the first time, later at the same."""
+        for port in [self.port] if self.port else random.sample(_PORTS, 20):
+            with contextlib.suppress(OSError):
+                self._call(self._start(port))
+                return
+        raise OSError("the relay finds no port to listen at")
 
     def stop(self) -> None:
         self._call(self._stop())
@@ -102,12 +110,16 @@ class DnsRelay:
     def _call(self, work: Coroutine[None, None, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
-    async def _start(self) -> None:
-        self._transport, _ = await self._loop.create_datagram_endpoint(
-            lambda: _Downstream(self._resolver, self.is_cut_off), local_addr=("127.0.0.1", self.port)
-        )
-        self.port = self._transport.get_extra_info("sockname")[1]
-        self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", self.port)
+    async def _start(self, port: int) -> None:
+        server = await asyncio.start_server(self._pass_on, "127.0.0.1", port)
+        try:
+            self._transport, _ = await self._loop.create_datagram_endpoint(
+                lambda: _Downstream(self._resolver, self.is_cut_off), local_addr=("127.0.0.1", port)
+            )
+        except OSError:
+            server.close()
+            raise
+        self._server, self.port = server, port
 
     async def _stop(self) -> None:
         if self._transport is not None and self._server is not None:

@@ -15,7 +15,7 @@ from tests.servers.leaf import NoLeavesError, become_hub, leaf, leaf_address
 from tests.servers.namespace import cannot_run, required_namespace
 from tests.surviving import differences, observed, surveyed_lab
 
-pytestmark = [pytest.mark.alone, pytest.mark.lab, pytest.mark.needs_network_namespace]
+pytestmark = [pytest.mark.lab, pytest.mark.needs_network_namespace]
 
 NAMES = 60
 SHARD_SIZE = 6

@@ -27,7 +27,7 @@ _MOST_KILLS_OF_A_RUN = 5
 LONGEST_SECONDS = 4.0
 """From a start, or from when there are worker processes, to a kill."""
 
-pytestmark = [pytest.mark.alone, pytest.mark.lab]
+pytestmark = pytest.mark.lab
 
 
 @pytest.fixture(scope="module")

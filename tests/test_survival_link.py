@@ -19,7 +19,7 @@ control_interval_seconds = 1.0
 sessions_per_second = 20.0
 """
 
-pytestmark = [pytest.mark.alone, pytest.mark.lab, pytest.mark.needs_network_namespace]
+pytestmark = [pytest.mark.lab, pytest.mark.needs_network_namespace]
 
 
 def networking() -> list[str]:
