@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crawler.stage import work_list
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from crawler.verdict_lists import ROUTE_LISTS, SESSION_LISTS
 
 VERDICTS = ("session_verdicts", "domain_verdicts")

@@ -4,11 +4,11 @@ import sys
 
 import typer
 
-from crawler.check_commands import check, doctor
-from crawler.ending import STOPPED, USAGE, ending_of
-from crawler.lab_commands import lab_app
-from crawler.result_commands import compare, dataset, report
-from crawler.survey_commands import judge, run, status
+from crawler.commands.check_commands import check, doctor
+from crawler.commands.ending import STOPPED, USAGE, ending_of
+from crawler.commands.lab_commands import lab_app
+from crawler.commands.result_commands import compare, dataset, report
+from crawler.commands.survey_commands import judge, run, status
 from crawler.terminal import complain
 
 __all__ = ("STOPPED", "USAGE", "app", "main")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from crawler.vantage import with_sources
 
 _KEPT_CHECKS = 200

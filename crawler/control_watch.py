@@ -12,9 +12,9 @@ import trio
 from crawler.control import ControlCheck, check_control_hosts
 from crawler.control_checks import record_checks, remember
 from crawler.engine import Interruption
-from crawler.feedback import Feedback
 from crawler.settings import Settings
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
+from crawler.watching.feedback import Feedback
 
 _RECHECK_SECONDS = 5.0
 """After a check that failed: one lost packet must not pause a run."""

@@ -19,7 +19,7 @@ import zstandard
 
 from crawler.domain_name import RejectedNameError, normalize
 from crawler.outcomes import Rejection
-from crawler.row_store import RowStore
+from crawler.storing.row_store import RowStore
 
 Row = TypeVar("Row", covariant=True)
 

@@ -7,11 +7,11 @@ import pyarrow as pa
 
 from crawler.control_checks import outages, recorded_checks
 from crawler.protocol.addresses import network_of
-from crawler.run_database import RunDatabase, lists, parts, run_database
 from crawler.samples import define_is_for_now, write_samples
 from crawler.settings import Settings
 from crawler.stage import QUEUES, shard_sizes, work_list
-from crawler.storage import RunFolder
+from crawler.storing.run_database import RunDatabase, lists, parts, run_database
+from crawler.storing.run_folder import RunFolder
 
 _LEFT_OUT = "left_out"
 """The names that are not in a sample, until it is known whether it agrees."""

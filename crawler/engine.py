@@ -16,7 +16,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from crawler.feedback import Feedback, Pace
 from crawler.lane import (
     REPORT_SECONDS,
     Channels,
@@ -30,8 +29,9 @@ from crawler.open_shard import partials_folder, rows_in_partials
 from crawler.processes import Flag, end_with_parent, prepare_process
 from crawler.settings import Settings
 from crawler.stage import QUEUES, Stage, shard_sizes
-from crawler.storage import RunFolder
-from crawler.whole_file import remove_folder
+from crawler.storing.run_folder import RunFolder
+from crawler.storing.whole_file import remove_folder
+from crawler.watching.feedback import Feedback, Pace
 
 
 class StoppedError(Exception):

@@ -19,20 +19,20 @@ from typing import TypeAlias
 from crawler import __version__
 from crawler.begun_judging import VERDICTS, Basis, take_up
 from crawler.engine import Interruption, StoppedError, sigint_blocked
-from crawler.feedback import Feedback
 from crawler.lane import REPORT_SECONDS
 from crawler.outcomes import Outcome
 from crawler.processes import end_with_parent
 from crawler.records import AddressLookup, Certificate, SessionVerdict, TlsaLookup
 from crawler.schema import record_maker
 from crawler.stage import Row, read_work, shard_sizes, work_list
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from crawler.verdict_lists import ROUTE_LISTS, SESSION_LISTS, list_routes, list_sessions
 from crawler.verdicts import RULE_VERSION
 from crawler.verdicts.domain import SeenRoute, judge_domain
 from crawler.verdicts.pkix import PkixJudge, RootStore
 from crawler.verdicts.routes import Route
 from crawler.verdicts.session import Endpoint, SessionFacts, judge_session
+from crawler.watching.feedback import Feedback
 
 _ROWS_BEFORE_PROCESSES = 5_000
 """A run of fewer rows is judged sooner than worker processes have started."""

@@ -18,7 +18,7 @@ import trio
 from crawler.open_shard import OpenShard
 from crawler.settings import Settings
 from crawler.stage import Observation, Row, Stage
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 
 REPORT_SECONDS = 0.25
 """How often a lane reports what it has done, and looks whether it should stop or pause."""

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crawler.digests import sha256_of
-from crawler.feedback import Feedback
-from crawler.object_store import ObjectPath
 from crawler.open_shard import partials_folder, remove_partial, remove_partials
 from crawler.records import TABLES
-from crawler.run_lock import is_alive
 from crawler.stage import Stage, certificate_parts, shard_sizes, work_list
-from crawler.storage import RunFolder, RunFolderError
-from crawler.whole_file import remove_folder
+from crawler.storing.digests import sha256_of
+from crawler.storing.object_store import ObjectPath
+from crawler.storing.run_folder import RunFolder, RunFolderError
+from crawler.storing.run_lock import is_alive
+from crawler.storing.whole_file import remove_folder
+from crawler.watching.feedback import Feedback
 
 _ASIDE = re.compile(r"\..+\.\d+")
 """What a file is called that was not written to its end."""

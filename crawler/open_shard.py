@@ -15,12 +15,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crawler.parquet_files import count_rows, parquet_file, write_parquet
 from crawler.protocol.certificate import read_certificate
 from crawler.records import TABLES, Certificate
 from crawler.schema import arrow_schema, to_table
 from crawler.stage import Observation, Row, Stage, certificate_parts, read_work
-from crawler.storage import RunFolder
+from crawler.storing.parquet_files import count_rows, parquet_file, write_parquet
+from crawler.storing.run_folder import RunFolder
 
 _PARTIAL = re.compile(r"(?P<table>\w+)-(?P<shard>\d+)-(?P<number>\d+)\.parquet")
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from crawler.domain_name import RejectedNameError, normalize
-from crawler.object_store import place
 from crawler.protocol.addresses import embedded_ipv4
 from crawler.records import Lookup
 from crawler.settings import SettingsError
+from crawler.storing.object_store import place
 
 _SHOWN_CHARACTERS = 80
 """How much of a bad line is shown."""

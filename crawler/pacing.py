@@ -12,7 +12,7 @@ import trio
 
 from crawler.entrance import Entrance, gap_of
 from crawler.settings import Settings
-from crawler.waits import Waiters, WaitReason
+from crawler.watching.waits import Waiters, WaitReason
 
 _TURNS_PER_SWEEP = 10_000
 """Turns between two searches for places that nobody waits for."""

@@ -7,8 +7,8 @@ asked that a difference among them would show, and the others are asked only if 
 from pathlib import Path
 
 from crawler.outcomes import Failure
-from crawler.run_database import RunDatabase, parts, run_database
-from crawler.storage import RunFolder
+from crawler.storing.run_database import RunDatabase, parts, run_database
+from crawler.storing.run_folder import RunFolder
 
 # Whether a session failed in a way that may be gone later (Failure.is_for_now), or was sent away.
 _IS_FOR_NOW = """

@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from crawler.parquet_files import open_parquet
 from crawler.settings import Settings
-from crawler.storage import RunFolder
+from crawler.storing.parquet_files import open_parquet
+from crawler.storing.run_folder import RunFolder
 
 Row = Mapping[str, Any]
 """One row of a work list."""

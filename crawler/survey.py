@@ -16,7 +16,6 @@ from crawler.control_watch import ControlWatch
 from crawler.domain_list import DomainList
 from crawler.endpoint_lists import list_endpoints, list_remainder, list_retries, list_unsettled
 from crawler.engine import Engine, Interruption
-from crawler.feedback import Feedback
 from crawler.judging import judge
 from crawler.mending import (
     check_parts,
@@ -27,18 +26,19 @@ from crawler.mending import (
     sweep_beside,
     without_verdicts,
 )
-from crawler.object_store import place
 from crawler.opt_out import OptOut
-from crawler.pacing_time import least_seconds
 from crawler.records import TABLES
 from crawler.session_stages import PROBE, REMAINDER, RETRY, SETTLE
 from crawler.settings import Settings, plain
 from crawler.stage import Stage, shard_sizes, work_list
-from crawler.stage_summaries import summarize_judging, summarize_stages
 from crawler.stages import HOSTS, RESOLVE
-from crawler.storage import RunFolder, RunFolderError
+from crawler.storing.object_store import place
+from crawler.storing.run_folder import RunFolder, RunFolderError
 from crawler.vantage import begun
 from crawler.verdicts.pkix import RootStore
+from crawler.watching.feedback import Feedback
+from crawler.watching.pacing_time import least_seconds
+from crawler.watching.stage_summaries import summarize_judging, summarize_stages
 from crawler.work_lists import gather_certificates, list_domains, list_hosts
 
 FORMAT_VERSION = 1

@@ -1,22 +1,9 @@
-"""What the commands share: how they speak, and arguments that several take."""
+"""How the program speaks to people: lines on standard output, and on standard error."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
 from rich.console import Console
-
-from crawler.object_store import place
 
 console = Console(soft_wrap=True)
 _errors = Console(stderr=True, soft_wrap=True)
-
-RunPath = Annotated[
-    Path, typer.Argument(parser=place, metavar="RUN", help="Run folder, or s3://BUCKET/FOLDER.")
-]
-SettingsFile = Annotated[Path | None, typer.Option("--settings", help="TOML file of settings.")]
-ResolverAddress = Annotated[str | None, typer.Option("--resolver", help="Recursive resolver, address:port.")]
-HelloName = Annotated[str | None, typer.Option("--hello-name", help="This scanner's own name, for EHLO.")]
 
 
 def say(text: str) -> None:

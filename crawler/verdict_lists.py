@@ -5,10 +5,10 @@ a worker process never holds more certificates than those of one shard.
 """
 
 from crawler.outcomes import LookupStatus
-from crawler.run_database import RunDatabase, lists, parts, run_database
 from crawler.samples import write_samples
 from crawler.stage import work_list
-from crawler.storage import RunFolder
+from crawler.storing.run_database import RunDatabase, lists, parts, run_database
+from crawler.storing.run_folder import RunFolder
 
 SESSIONS_PER_SHARD = 5_000
 """Judged together: few chains stand on both sides of a border, and their certificates take 20 MB at most."""

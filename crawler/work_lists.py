@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 from crawler.domain_list import ListedDomain
-from crawler.parquet_files import write_parquet_batches
 from crawler.records import Certificate
-from crawler.run_database import ROW_GROUP_ROWS, parts, run_database
 from crawler.schema import arrow_schema
 from crawler.settings import Settings
 from crawler.stage import certificate_parts, work_list
-from crawler.storage import RunFolder
+from crawler.storing.parquet_files import write_parquet_batches
+from crawler.storing.run_database import ROW_GROUP_ROWS, parts, run_database
+from crawler.storing.run_folder import RunFolder
 
 _DOMAINS_SCHEMA = pa.schema(
     {"domain": pa.string(), "position": pa.int64(), "rank": pa.int64(), "shard": pa.int64()}

@@ -10,15 +10,17 @@ from typing import Any
 import distributed
 import pytest
 
-from crawler import cluster, cluster_worker, heartbeat
 from crawler.cli import USAGE, main
-from crawler.cluster import BrokenCluster, ClusterError, ClusterExecutor, _translated, open_cluster
-from crawler.cluster_worker import Line, is_busy_with, unfit, versions
+from crawler.cluster import executor as cluster
+from crawler.cluster import heartbeat
+from crawler.cluster import worker as cluster_worker
+from crawler.cluster.executor import BrokenCluster, ClusterError, ClusterExecutor, _translated, open_cluster
+from crawler.cluster.heartbeat import Speech
+from crawler.cluster.worker import Line, is_busy_with, unfit, versions
 from crawler.engine import Engine, Interruption, StoppedError
-from crawler.feedback import Feedback
-from crawler.heartbeat import Speech
 from crawler.lane import _channels
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
+from crawler.watching.feedback import Feedback
 from tests.test_engine import SETTINGS, Counts, hosts_in, observe_at_once, run_with, stage
 from tests.test_heartbeat import wait_for
 

@@ -18,10 +18,10 @@ from crawler.control import ControlCheck
 from crawler.control_checks import outages, record_checks, remember
 from crawler.control_watch import UNGUARDED, ControlWatch
 from crawler.engine import Interruption, StoppedError
-from crawler.feedback import Feedback
 from crawler.settings import Settings
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from crawler.vantage import begun
+from crawler.watching.feedback import Feedback
 from tests.control_network import BLOCKED, LISTED, WELL, Behaviour, asked
 from tests.probes.peers import lab_settings
 

@@ -19,7 +19,7 @@ from crawler.outcomes import AlertSide, DnssecStatus, Failure, SessionStage
 from crawler.records import Alert, CnameStep, MxHost, Session
 from crawler.settings import Settings
 from crawler.stage import QUEUES, Row, shard_sizes, work_list
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from tests.session_rows import ENCRYPTED, NOW, host, session
 
 Seen = dict[str, Any]

@@ -18,18 +18,18 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawler.cluster.heartbeat import SilenceError
 from crawler.engine import Engine, Interruption, StoppedError, deal_shards
-from crawler.feedback import Feedback
-from crawler.heartbeat import SilenceError
 from crawler.lane import Channels, Lane, Report, join_channels, run_lane
 from crawler.open_shard import OpenShard, partial_path, rows_in_partials
 from crawler.outcomes import DnssecStatus, LookupStatus
-from crawler.parquet_files import write_parquet
 from crawler.records import AddressLookup, Certificate, MxHost
 from crawler.schema import to_table
 from crawler.settings import Settings
 from crawler.stage import QUEUES, Observation, Row, Stage, certificate_parts, work_list
-from crawler.storage import RunFolder
+from crawler.storing.parquet_files import write_parquet
+from crawler.storing.run_folder import RunFolder
+from crawler.watching.feedback import Feedback
 
 SETTINGS = Settings(hello_name="scan.example", domains_in_flight=4)
 NOWHERE = AddressLookup(status=LookupStatus.NODATA, dnssec_status=DnssecStatus.INSECURE)

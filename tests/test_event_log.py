@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from crawler.event_log import EventLog
-from crawler.feedback import Pace
-from crawler.watched import Watched
+from crawler.watching.event_log import EventLog
+from crawler.watching.feedback import Pace
+from crawler.watching.watched import Watched
 from tests.test_stage_progress import Clock
 
 AT = datetime(2026, 11, 22, 1, 2, 3, 4567, tzinfo=UTC)

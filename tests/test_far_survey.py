@@ -15,7 +15,6 @@ import pytest
 
 from crawler.domain_list import DomainList
 from crawler.engine import Interruption, open_engine
-from crawler.feedback import Feedback
 from crawler.judging import judge
 from crawler.lab.dns_server import start_dns_server
 from crawler.lab.internet import Internet
@@ -24,8 +23,9 @@ from crawler.outcomes import DnssecStatus, Failure, LookupStatus
 from crawler.records import AddressLookup, MxHost
 from crawler.session_stages import PROBE, REMAINDER, RETRY, SETTLE
 from crawler.settings import Settings
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from crawler.survey import observe, prepare
+from crawler.watching.feedback import Feedback
 from tests.servers.far_mail_servers import PORT, ROOT_STORE_FILE, FarHost, far_hosts, server_command
 from tests.servers.far_network import (
     FAR_NETWORK,

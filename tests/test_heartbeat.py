@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from crawler import heartbeat
-from crawler.heartbeat import Hearing, SilenceError, Speech, Word
+from crawler.cluster import heartbeat
+from crawler.cluster.heartbeat import Hearing, SilenceError, Speech, Word
 
 
 @pytest.fixture(autouse=True)

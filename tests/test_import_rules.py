@@ -21,14 +21,16 @@ FORBIDDEN = {
         "crawler.verdicts",
     ),
     "crawler/verdicts": ("trio", "socket", "asyncio", "ssl", "dns", "time", "crawler.probes", "crawler.lab"),
-    "crawler/probes": ("crawler.verdicts", "crawler.lab", "crawler.storage", "duckdb", "pyarrow"),
+    "crawler/probes": ("crawler.verdicts", "crawler.lab", "crawler.storing", "duckdb", "pyarrow"),
+    "crawler/storing": ("trio", "crawler.probes", "crawler.verdicts", "crawler.survey", "crawler.engine"),
+    "crawler/watching": ("crawler.probes", "crawler.verdicts", "crawler.survey", "crawler.commands"),
     "crawler/dataset": ("trio", "socket", "crawler.probes", "crawler.verdicts", "crawler.lab"),
     "analysis": ("crawler",),
     "crawler/outcomes.py": ("crawler",),
-    "crawler/records.py": ("crawler.schema", "crawler.storage", "pyarrow"),
-    "crawler/schema.py": ("crawler.storage",),
+    "crawler/records.py": ("crawler.schema", "crawler.storing", "pyarrow"),
+    "crawler/schema.py": ("crawler.storing",),
 }
-LAB_USERS = {"crawler/lab_commands.py"}
+LAB_USERS = {"crawler/commands/lab_commands.py"}
 CLOCKS = {"now", "today", "utcnow"}
 
 
@@ -94,6 +96,8 @@ def test_pure_code_reads_no_clock(path: str) -> None:
         ("crawler/probes/session.py", "from crawler.verdicts.outcome import read_outcome"),
         ("crawler/probes/session.py", "import crawler.lab.internet"),
         ("crawler/survey.py", "from crawler.lab import launch"),
+        ("crawler/storing/digests.py", "import crawler.engine"),
+        ("crawler/watching/summary.py", "from crawler.commands.ending import ending_of"),
         ("crawler/lab/serve.py", "from crawler.protocol.smtp import ReplyReader"),
         ("crawler/lab/serve.py", "from crawler import outcomes"),
         ("crawler/records.py", "import pyarrow as pa"),

@@ -13,7 +13,6 @@ import pytest
 from crawler.domain_list import ListedDomain
 from crawler.endpoint_lists import list_endpoints, list_remainder, list_retries, list_unsettled
 from crawler.engine import Interruption
-from crawler.feedback import Feedback
 from crawler.judging import judge
 from crawler.outcomes import (
     Basis,
@@ -40,8 +39,9 @@ from crawler.records import (
 )
 from crawler.settings import Settings
 from crawler.stage import read_work, shard_sizes
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from crawler.verdicts.pkix import RootStoreError
+from crawler.watching.feedback import Feedback
 from crawler.work_lists import list_domains
 from tests.session_rows import ENCRYPTED, NOW, host, session
 from tests.verdicts.authority import Issued, issue, pem

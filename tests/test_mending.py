@@ -15,7 +15,7 @@ from crawler.outcomes import MxKind
 from crawler.settings import Settings
 from crawler.stage import Observation, certificate_parts, work_list
 from crawler.stages import HOSTS, RESOLVE
-from crawler.storage import RunFolder, RunFolderError
+from crawler.storing.run_folder import RunFolder, RunFolderError
 from crawler.survey import STAGES, adopt_root_store, finish, is_complete, observe, prepare, read_manifest
 from crawler.work_lists import list_hosts
 from tests.test_engine import Counts, engine_for

@@ -8,10 +8,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from crawler import __version__
-from crawler.feedback import Pace
-from crawler.metrics import Metrics
 from crawler.settings import SettingsError
-from crawler.watched import Watched
+from crawler.watching.feedback import Pace
+from crawler.watching.metrics import Metrics
+from crawler.watching.watched import Watched
 
 Series = dict[tuple[str, ...], float]
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from analysis.whole_file import whole_file
-from crawler.object_store import ObjectPath, place, written_since
-from crawler.parquet_files import count_rows, open_parquet, write_parquet, write_parquet_batches
-from crawler.whole_file import WholeFile, remove_folder
+from crawler.storing.object_store import ObjectPath, place, written_since
+from crawler.storing.parquet_files import count_rows, open_parquet, write_parquet, write_parquet_batches
+from crawler.storing.whole_file import WholeFile, remove_folder
 from tests.servers.object_store import new_bucket, object_store
 
 
@@ -83,7 +83,7 @@ def test_a_bucket_that_is_not_there_is_named(address: str) -> None:
 
 
 def test_a_store_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crawler.object_store._ATTEMPTS", 1)
+    monkeypatch.setattr("crawler.storing.object_store._ATTEMPTS", 1)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(OSError, match=r"network connection: .*: 's3://far-away/run'"):
         place("s3://far-away/run")

@@ -9,7 +9,7 @@ import trio
 from crawler.domain_list import DomainList
 from crawler.opt_out import OptOut, OptOutError
 from crawler.settings import Settings
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from crawler.survey import prepare, record_start
 from crawler.tools import open_tools
 

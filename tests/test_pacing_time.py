@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from crawler.pacing_time import least_seconds
-from crawler.parquet_files import write_parquet
 from crawler.session_stages import PROBE
 from crawler.settings import Settings
 from crawler.stage import work_list
-from crawler.storage import RunFolder
+from crawler.storing.parquet_files import write_parquet
+from crawler.storing.run_folder import RunFolder
+from crawler.watching.pacing_time import least_seconds
 from tests.session_rows import host
 from tests.test_endpoint_lists import observe, probed
 

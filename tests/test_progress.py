@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from crawler.feedback import Pace
-from crawler.progress import PLAIN_LINE_SECONDS, LiveProgress, duration_text, rate_text, waits_text
-from crawler.watched import Watched
+from crawler.watching.feedback import Pace
+from crawler.watching.progress import PLAIN_LINE_SECONDS, LiveProgress, duration_text, rate_text, waits_text
+from crawler.watching.watched import Watched
 from tests.test_stage_progress import Clock
 
 _CONTROL_SEQUENCE = re.compile(r"\x1b\[[?0-9;]*[a-zA-Z]")

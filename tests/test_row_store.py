@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from crawler.row_store import RowStore
+from crawler.storing.row_store import RowStore
 
 
 def pair(key: str, value: int | None) -> tuple[str, int | None]:

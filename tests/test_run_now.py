@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from crawler.feedback import Pace
-from crawler.run_now import SECONDS, RunNow, read_now
 from crawler.status import read_status, status_lines, to_json
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from crawler.survey import prepare
-from crawler.watched import Watched
+from crawler.watching.feedback import Pace
+from crawler.watching.run_now import SECONDS, RunNow, read_now
+from crawler.watching.watched import Watched
 from tests.test_mending import LIST, SETTINGS
 from tests.test_stage_progress import Clock
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from crawler.feedback import Pace
-from crawler.stage_progress import StageProgress
+from crawler.watching.feedback import Pace
+from crawler.watching.stage_progress import StageProgress
 
 
 @dataclass

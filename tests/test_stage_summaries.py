@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 
 from crawler.outcomes import Failure, LookupStatus, MxKind, Outcome, PkixReason, SessionStage
-from crawler.parquet_files import write_parquet
 from crawler.records import Domain, MxHost
-from crawler.stage_summaries import summarize_judging, summarize_stages
-from crawler.storage import RunFolder
+from crawler.storing.parquet_files import write_parquet
+from crawler.storing.run_folder import RunFolder
 from crawler.survey import STAGES
+from crawler.watching.stage_summaries import summarize_judging, summarize_stages
 from crawler.work_lists import list_domains, list_hosts
 from tests.session_rows import NOW, host
 from tests.test_endpoint_lists import SETTINGS, listed, observe, rows_of

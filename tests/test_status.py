@@ -15,7 +15,7 @@ from crawler.outcomes import MxKind
 from crawler.stage import Observation
 from crawler.stages import RESOLVE
 from crawler.status import read_status, status_lines, to_json
-from crawler.storage import RunFolder, RunFolderError
+from crawler.storing.run_folder import RunFolder, RunFolderError
 from crawler.survey import adopt_root_store, finish, prepare, read_manifest
 from tests.test_engine import Counts
 from tests.test_mending import DEAD_PROCESS, LIST, NAMES, SETTINGS, go_on

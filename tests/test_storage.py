@@ -9,9 +9,9 @@ import pytest
 
 from crawler.domain_list import RejectedLine
 from crawler.outcomes import Failure, Rejection
-from crawler.parquet_files import write_parquet
-from crawler.run_database import run_database
-from crawler.storage import RunFolder, RunFolderError
+from crawler.storing.parquet_files import write_parquet
+from crawler.storing.run_database import run_database
+from crawler.storing.run_folder import RunFolder, RunFolderError
 from tests.session_rows import session
 
 
@@ -22,7 +22,7 @@ def test_a_part_file_that_fails_while_written_leaves_nothing(
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("crawler.parquet_files.pq.write_table", fail)
+    monkeypatch.setattr("crawler.storing.parquet_files.pq.write_table", fail)
     with pytest.raises(OSError, match="No space left"):
         write_parquet(tmp_path / "part.parquet", pa.table({"a": [1]}))
     assert list(tmp_path.iterdir()) == []

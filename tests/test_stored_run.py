@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from analysis.report import make_report
-from crawler import run_lock
 from crawler.dataset.publishing import DatasetError, Options, check_publishable, publish
 from crawler.engine import Interruption
 from crawler.mending import check_finished
 from crawler.open_shard import rows_in_partials
-from crawler.run_database import run_database
 from crawler.stages import RESOLVE
 from crawler.status import read_status
-from crawler.storage import RunFolder, RunFolderError
+from crawler.storing import run_lock
+from crawler.storing.run_database import run_database
+from crawler.storing.run_folder import RunFolder, RunFolderError
 from crawler.survey import finish, prepare, read_manifest
 from tests.servers.object_store import KEY, SECRET, new_bucket, object_store
 from tests.surviving import Surveyed, differences, observed, surveyed_lab

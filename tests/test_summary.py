@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from crawler.storage import RunFolder
-from crawler.summary import show_summary, summarize_run
+from crawler.storing.run_folder import RunFolder
+from crawler.watching.summary import show_summary, summarize_run
 
 STAGES = {
     "resolve": {"rows": 12_345, "failures": {"servfail": 5}, "seconds": 100.0},

@@ -11,13 +11,13 @@ import pytest
 
 from crawler.domain_list import DomainList, ListedDomain, RejectedLine
 from crawler.engine import Interruption
-from crawler.feedback import Feedback
 from crawler.outcomes import Rejection
 from crawler.settings import Settings, settings_from
 from crawler.stage import read_work
-from crawler.storage import RunFolder, RunFolderError
+from crawler.storing.run_folder import RunFolder, RunFolderError
 from crawler.survey import adopt_root_store, finish, prepare, read_manifest, record_start
 from crawler.verdicts.pkix import RootStoreError
+from crawler.watching.feedback import Feedback
 
 SETTINGS = Settings(hello_name="scan.example", resolver="127.0.0.1:53")
 LIST = DomainList(

@@ -9,7 +9,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from crawler.pacing import Pacer
-from crawler.waits import WaitReason
+from crawler.watching.waits import WaitReason
 from tests.test_pacing import Diary, endpoint, pacer
 
 

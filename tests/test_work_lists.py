@@ -9,13 +9,13 @@ import pytest
 
 from crawler.domain_list import ListedDomain
 from crawler.outcomes import DnssecStatus, LookupStatus, MxKind, UnusableExchange
-from crawler.parquet_files import write_parquet
 from crawler.protocol.certificate import read_certificate
 from crawler.records import Certificate, Domain, MxLookup, MxRecord
 from crawler.schema import to_table
 from crawler.settings import Settings
 from crawler.stage import certificate_parts, read_work, shard_sizes, work_list
-from crawler.storage import RunFolder
+from crawler.storing.parquet_files import write_parquet
+from crawler.storing.run_folder import RunFolder
 from crawler.work_lists import (
     gather_certificates,
     list_domains,

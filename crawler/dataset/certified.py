@@ -1,8 +1,8 @@
 """Which certificates a trusted authority stands for, as the verdicts of the run have it."""
 
 from crawler.outcomes import StsPolicyVerdict
-from crawler.run_database import RunDatabase, parts
-from crawler.storage import RunFolder
+from crawler.storing.run_database import RunDatabase, parts
+from crawler.storing.run_folder import RunFolder
 
 _WITHOUT_PATH = tuple(
     word.value

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from crawler.dataset.tables import part_name
-from crawler.digests import sha256_of
 from crawler.outcomes import Vocabulary
 from crawler.records import TABLE_KEYS, TABLES
 from crawler.schema import Column, columns, element_type
+from crawler.storing.digests import sha256_of
 
 LICENCE_NAME, LICENCE_URL = "CC-BY-4.0", "https://creativecommons.org/licenses/by/4.0/"
 

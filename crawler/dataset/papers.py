@@ -12,8 +12,8 @@ from crawler.dataset.pseudonyms import LEAST_RANK, WITHHELD
 from crawler.dataset.queries import QUERIES
 from crawler.dataset.redaction import REDACTED
 from crawler.dataset.tables import part_name
-from crawler.digests import sha256_of
 from crawler.records import TABLES
+from crawler.storing.digests import sha256_of
 
 if TYPE_CHECKING:
     from crawler.dataset.publishing import Published

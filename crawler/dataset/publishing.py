@@ -25,11 +25,11 @@ from crawler.dataset.redaction import Redaction, Redactor
 from crawler.dataset.tables import part_name, write_table
 from crawler.dataset.views import views
 from crawler.dictionary import dictionary
-from crawler.digests import sha256_of
-from crawler.object_store import ObjectPath
 from crawler.records import TABLES
-from crawler.run_database import RunDatabase, run_database
-from crawler.storage import RunFolder
+from crawler.storing.digests import sha256_of
+from crawler.storing.object_store import ObjectPath
+from crawler.storing.run_database import RunDatabase, run_database
+from crawler.storing.run_folder import RunFolder
 
 NAMING_FIGURES = ("certificate_issuers",)
 """Figures whose classes are text out of certificates, which anybody may have written."""

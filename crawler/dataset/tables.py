@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from crawler.dataset.conforming import conform
 from crawler.dataset.encodings import write_smallest
 from crawler.records import TABLE_KEYS, TABLES
-from crawler.run_database import RunDatabase, parts
 from crawler.schema import arrow_schema, record_maker, to_table
-from crawler.storage import RunFolder
+from crawler.storing.run_database import RunDatabase, parts
+from crawler.storing.run_folder import RunFolder
 
 Rewrite = Callable[[Any], Any]
 """From a record of any table to the record that is published."""

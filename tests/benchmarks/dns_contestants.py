@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from tests.benchmarks.mail_names import Answer, number_of, truth_of
 
 Answers = Iterator[tuple[str, Answer]]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crawler.engine import Interruption
-from crawler.feedback import Feedback
 from crawler.judging import judge
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
+from crawler.watching.feedback import Feedback
 from tests.benchmarks.judged_run import SESSIONS_PER_CERTIFICATE, make_run
 from tests.benchmarks.measuring import Living, family, machine
 

@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from crawler.domain_list import ListedDomain
 from crawler.outcomes import DnssecStatus, Failure, LookupStatus, MxKind, SessionStage
-from crawler.parquet_files import write_parquet
 from crawler.protocol.certificate import public_key_info, read_certificate
 from crawler.records import (
     AddressLookup,
@@ -34,7 +33,8 @@ from crawler.records import (
 from crawler.schema import to_table
 from crawler.settings import Settings
 from crawler.stage import certificate_parts
-from crawler.storage import RunFolder
+from crawler.storing.parquet_files import write_parquet
+from crawler.storing.run_folder import RunFolder
 from crawler.work_lists import gather_certificates, list_domains
 from tests.session_rows import ENCRYPTED, NOW, session
 from tests.verdicts.authority import Issued, issue, pem, reassemble

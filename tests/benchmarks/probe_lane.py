@@ -22,14 +22,14 @@ from crawler.engine import begin_worker
 from crawler.lane import Channels, Lane, run_lane
 from crawler.opt_out import OptOut
 from crawler.pacing import Pacer
-from crawler.parquet_files import write_parquet
 from crawler.probes.resolver import Resolver
 from crawler.probes.turns import AddressTurns
 from crawler.protocol.addresses import network_of
 from crawler.session_stages import PROBE
 from crawler.settings import Settings
 from crawler.stage import work_list
-from crawler.storage import RunFolder
+from crawler.storing.parquet_files import write_parquet
+from crawler.storing.run_folder import RunFolder
 from crawler.tools import Tools
 from tests.benchmarks.endpoints import read_targets
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from crawler.digests import sha256_of
 from crawler.lab.profile import PROFILES, load_profile
 from crawler.records import TABLES
-from crawler.storage import RunFolder
+from crawler.storing.digests import sha256_of
+from crawler.storing.run_folder import RunFolder
 
 _SQL = Path(__file__).with_suffix(".sql")
 

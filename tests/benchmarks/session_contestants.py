@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from tests.benchmarks.endpoints import address_of, leaf_of, number_of
 from tests.benchmarks.target import Target
 

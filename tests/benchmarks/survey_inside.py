@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from crawler.commands.lab_commands import LAB_PROVIDES, LAB_SETTINGS
 from crawler.lab.launch import profile_path
-from crawler.lab_commands import LAB_PROVIDES, LAB_SETTINGS
 from tests.benchmarks.measuring import Usage, run_measured
 from tests.servers.namespace import program
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from OpenSSL import SSL
 
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from tests.benchmarks import bare_handshakes
 from tests.benchmarks.endpoints import (
     LEAVES,

@@ -7,7 +7,7 @@ from typing import Any
 from analysis.figures import compute_figures
 from crawler.dataset.publishing import Options, Published, publish
 from crawler.records import Reply, TlsHandshake
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from tests.analysis.known_run import known_run
 from tests.session_rows import ENCRYPTED, session
 

@@ -15,7 +15,7 @@ from crawler.dataset.publishing import Options, publish
 from crawler.dataset.tables import part_name
 from crawler.records import TABLE_KEYS, TABLES
 from crawler.schema import arrow_schema
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from tests.dataset.published import small_run
 
 

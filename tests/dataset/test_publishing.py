@@ -16,7 +16,7 @@ from crawler.cli import USAGE, main
 from crawler.dataset.publishing import DatasetError, Options, publish
 from crawler.dataset.queries import QUERIES
 from crawler.records import TABLES
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from tests.dataset.published import published, small_run
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from crawler.dataset.content import CONTENTS, Content
 from crawler.dictionary import dictionary
 from crawler.records import TABLES
 from crawler.schema import columns
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "datasets" / "sample"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
+from crawler.commands.lab_commands import LAB_SETTINGS
 from crawler.doctor.examination import RESOLVER_CHECKS, examine
 from crawler.doctor.name_checks import address_leads_back, hello_name_leads_here
 from crawler.doctor.network_checks import reaches_control_hosts
@@ -14,7 +15,6 @@ from crawler.lab.internet import DnsAnswer, Internet
 from crawler.lab.landmarks import BOGUS_NAME, CONTROL_HOSTS, LARGE_NAME, SCANNER, place_landmarks
 from crawler.lab.population import ListedName, populate
 from crawler.lab.profile import PROFILES, load_profile
-from crawler.lab_commands import LAB_SETTINGS
 from crawler.settings import settings_from
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pyarrow.fs as pafs
 import pytest
 from moto.server import ThreadedMotoServer
 
-from crawler.object_store import ObjectPath, place
+from crawler.storing.object_store import ObjectPath, place
 
 KEY, SECRET = "key-of-the-tests", "secret-of-the-tests"
 

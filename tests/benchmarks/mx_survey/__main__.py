@@ -14,10 +14,10 @@ from pathlib import Path
 
 from crawler.domain_list import read_list
 from crawler.engine import Interruption, open_engine
-from crawler.feedback import Feedback
 from crawler.settings import Settings
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from crawler.survey import prepare
+from crawler.watching.feedback import Feedback
 from tests.benchmarks.measuring import family
 from tests.benchmarks.mx_stage import FAST, PACED
 from tests.benchmarks.mx_survey import PROCESSES, USAGE_FILE

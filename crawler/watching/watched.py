@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from crawler.feedback import Feedback, Pace
-from crawler.stage_progress import StageProgress
+from crawler.watching.feedback import Feedback, Pace
+from crawler.watching.stage_progress import StageProgress
 
 
 class Watcher:

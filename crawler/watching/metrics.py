@@ -12,9 +12,9 @@ from prometheus_client.registry import Collector
 
 from crawler import __version__
 from crawler.settings import SettingsError
-from crawler.stage_progress import StageProgress
-from crawler.waits import WaitReason
-from crawler.watched import Watcher
+from crawler.watching.stage_progress import StageProgress
+from crawler.watching.waits import WaitReason
+from crawler.watching.watched import Watcher
 
 ADDRESS = "127.0.0.1"
 _NAME = "starttls_survey"

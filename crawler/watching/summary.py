@@ -14,8 +14,8 @@ from analysis import shares
 from analysis.figures import read_csv
 from analysis.section import HEADLINE
 from crawler.control_checks import outages
-from crawler.progress import counts_text, duration_text, rate_text
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
+from crawler.watching.progress import counts_text, duration_text, rate_text
 
 _COLUMNS = ("stage", "rows", "time", "rate", "failures")
 

@@ -1,10 +1,10 @@
 """How long pacing alone makes a stage take: its longest queue at that queue's rate."""
 
 from crawler.entrance import gap_of
-from crawler.run_database import lists, run_database
 from crawler.settings import Settings
 from crawler.stage import Stage, shard_sizes
-from crawler.storage import RunFolder
+from crawler.storing.run_database import lists, run_database
+from crawler.storing.run_folder import RunFolder
 
 # Between n sessions there are n - 1 gaps. What is not asked waits for nobody.
 _LEAST_SECONDS = """

@@ -8,13 +8,14 @@ import typer
 
 from crawler.check import check as check_domains
 from crawler.check import to_json
+from crawler.commands.arguments import HelloName, ResolverAddress, SettingsFile
 from crawler.doctor.examination import diagnose
 from crawler.doctor.rendering import render
 from crawler.doctor.subject import BOGUS_NAME, SECURE_NAME, ReferenceNames, State
 from crawler.domain_name import RejectedNameError, normalize
 from crawler.explain import explain
 from crawler.settings import load_settings, system_resolver
-from crawler.terminal import HelloName, ResolverAddress, SettingsFile, console
+from crawler.terminal import console
 
 
 def check(

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from crawler.stage_progress import StageProgress
 from crawler.terminal import complain
-from crawler.watched import Watcher
+from crawler.watching.stage_progress import StageProgress
+from crawler.watching.watched import Watcher
 
 PROGRESS_SECONDS = 10.0
 """Between two `progress` lines of a stage."""

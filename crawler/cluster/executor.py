@@ -16,7 +16,8 @@ from typing import Any
 
 import distributed
 
-from crawler.cluster_worker import (
+from crawler.cluster.heartbeat import BEAT_SECONDS, SilenceError, Speech
+from crawler.cluster.worker import (
     Line,
     UnfitWorkerError,
     do,
@@ -26,11 +27,10 @@ from crawler.cluster_worker import (
     versions_differ,
 )
 from crawler.engine import Engine, Interruption, StoppedError
-from crawler.feedback import Feedback
-from crawler.heartbeat import BEAT_SECONDS, SilenceError, Speech
 from crawler.lane import Channels, Report
 from crawler.settings import SettingsError
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
+from crawler.watching.feedback import Feedback
 
 _CONNECT_SECONDS = 5.0
 _WORKERS_SECONDS = 10.0

@@ -11,10 +11,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from crawler.object_store import ObjectPath
-from crawler.parquet_files import write_parquet_batches
 from crawler.stage import work_list
-from crawler.storage import RunFolder
+from crawler.storing.object_store import ObjectPath
+from crawler.storing.parquet_files import write_parquet_batches
+from crawler.storing.run_folder import RunFolder
 
 ROW_GROUP_ROWS = 10_000
 """Rows of a work list that are read to find those of one shard. By default it would be a million: a survey of

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Column
 from rich.text import Text
 
-from crawler.stage_progress import StageProgress
-from crawler.watched import Watcher
+from crawler.watching.stage_progress import StageProgress
+from crawler.watching.watched import Watcher
 
 PLAIN_LINE_SECONDS = 10.0
 """Between two plain lines of one stage."""

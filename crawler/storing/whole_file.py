@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from types import TracebackType
 
-from crawler.digests import Digests
-from crawler.object_store import ObjectPath, named
+from crawler.storing.digests import Digests
+from crawler.storing.object_store import ObjectPath, named
 
 
 class WholeFile:

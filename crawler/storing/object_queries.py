@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.fs as pafs
 from fsspec import AbstractFileSystem  # type: ignore[import-untyped]  # it has no types
 
-from crawler.object_store import SCHEME, ObjectPath
+from crawler.storing.object_store import SCHEME, ObjectPath
 
 _ESCAPED = re.compile(r"\[([*?[])\]")
 """A character as glob.escape writes it."""

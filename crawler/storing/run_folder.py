@@ -15,14 +15,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crawler.digests import Digests
 from crawler.domain_list import RejectedLine
-from crawler.object_store import ObjectPath
-from crawler.parquet_files import count_rows, parquet_file, write_parquet
 from crawler.records import TABLES
-from crawler.run_lock import LockedError, holder, locked
 from crawler.schema import arrow_schema, record_maker, to_table
-from crawler.whole_file import WholeFile
+from crawler.storing.digests import Digests
+from crawler.storing.object_store import ObjectPath
+from crawler.storing.parquet_files import count_rows, parquet_file, write_parquet
+from crawler.storing.run_lock import LockedError, holder, locked
+from crawler.storing.whole_file import WholeFile
 
 _LOCK = ".lock"
 _MADE_FIRST = {_LOCK, "rejected.csv", "work"}

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crawler.ending import Ending, ending_of
-from crawler.event_log import EventLog
-from crawler.metrics import Metrics
-from crawler.storage import RunFolder
+from crawler.commands.ending import Ending, ending_of
+from crawler.storing.run_folder import RunFolder
 from crawler.terminal import say
-from crawler.watched import Watcher
+from crawler.watching.event_log import EventLog
+from crawler.watching.metrics import Metrics
+from crawler.watching.watched import Watcher
 
 
 @dataclass

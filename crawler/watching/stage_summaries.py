@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from crawler.outcomes import LookupStatus, Outcome
-from crawler.run_database import RunDatabase, parts, run_database
 from crawler.stage import Stage, shard_sizes
-from crawler.storage import RunFolder
+from crawler.storing.run_database import RunDatabase, parts, run_database
+from crawler.storing.run_folder import RunFolder
 
 LONGEST_PAUSE_SECONDS = 60.0
 """Of a longer time in which no row was begun or ended, so much counts: the run was stopped, or waited."""

@@ -10,12 +10,13 @@ from analysis.compare_page import render_comparison, summary
 from analysis.figures import compute_figures
 from analysis.headlines import headlines
 from analysis.report import make_report
+from crawler.commands.arguments import RunPath
 from crawler.dataset.pseudonyms import read_key
 from crawler.dataset.publishing import Options, check_publishable, publish
 from crawler.mending import check_finished
-from crawler.object_store import place
-from crawler.storage import RunFolder
-from crawler.terminal import RunPath, complain, say
+from crawler.storing.object_store import place
+from crawler.storing.run_folder import RunFolder
+from crawler.terminal import complain, say
 
 
 def report(

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from crawler.object_store import ObjectPath
+from crawler.storing.object_store import ObjectPath
 
 HELD_SECONDS = 60.0
 """A process whose claim was not renewed for so long stops."""

@@ -14,26 +14,27 @@ from typing import Annotated, Any
 
 import typer
 
+from crawler.commands.arguments import HelloName, ResolverAddress, RunPath, SettingsFile
+from crawler.commands.lab_commands import LAB_SETTINGS, Profile, lab_identity, open_lab, provided
+from crawler.commands.onlookers import open_onlookers
+from crawler.commands.result_commands import report
 from crawler.control_watch import ControlWatch
 from crawler.domain_list import DomainList, read_list
 from crawler.engine import Engine, Interruption, interruptible, open_engine
-from crawler.feedback import Feedback
-from crawler.lab_commands import LAB_SETTINGS, Profile, lab_identity, open_lab, provided
-from crawler.object_store import place
-from crawler.onlookers import open_onlookers
 from crawler.opt_out import OptOut
-from crawler.progress import LiveProgress
-from crawler.result_commands import report
-from crawler.run_now import RunNow
 from crawler.settings import Settings, SettingsError, load_settings, system_resolver
 from crawler.status import read_status, status_lines
 from crawler.status import to_json as status_json
-from crawler.storage import RunFolder
-from crawler.summary import show_summary, summarize_run
+from crawler.storing.object_store import place
+from crawler.storing.run_folder import RunFolder
 from crawler.survey import STAGES, adopt_root_store, finish, observe, prepare, record_start
-from crawler.terminal import HelloName, ResolverAddress, RunPath, SettingsFile, console, say
+from crawler.terminal import console, say
 from crawler.verdicts.pkix import RootStore
-from crawler.watched import Watched, Watcher
+from crawler.watching.feedback import Feedback
+from crawler.watching.progress import LiveProgress
+from crawler.watching.run_now import RunNow
+from crawler.watching.summary import show_summary, summarize_run
+from crawler.watching.watched import Watched, Watcher
 
 _DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]
 """ISO 8601, as --at takes it."""
@@ -193,7 +194,7 @@ def _cluster(
 ) -> Iterator[Engine]:
     if importlib.util.find_spec("distributed") is None:
         raise SettingsError("--scheduler: needs Dask: pip install 'starttls-survey[cluster]'")
-    from crawler.cluster import open_cluster  # an extra, and half a second to import
+    from crawler.cluster.executor import open_cluster  # an extra, and half a second to import
 
     with open_cluster(scheduler, folder, feedback, interruption, workers=settings.workers) as engine:
         yield engine

@@ -14,10 +14,10 @@ from typing import Any
 from distributed import Client, Status, Variable, Worker, get_client, get_worker
 
 from crawler import __version__
-from crawler.heartbeat import SILENCE_SECONDS, Hearing
+from crawler.cluster.heartbeat import SILENCE_SECONDS, Hearing
 from crawler.lane import Channels, Report, join_channels
 from crawler.processes import prepare_process
-from crawler.storage import RunFolder, RunFolderError
+from crawler.storing.run_folder import RunFolder, RunFolderError
 
 _LAST_MOMENTS_SECONDS = 2.0
 """What a worker that is closing, or has lost its scheduler, needs to give up its lane."""

@@ -8,14 +8,14 @@ from typer.exceptions import TyperException
 
 from analysis.compare_result import ComparisonError
 from analysis.figures import RunFolderError as AnalysisError
+from crawler.commands.lab_commands import LAB_ERRORS
 from crawler.dataset.pseudonyms import KeyFileError
 from crawler.dataset.publishing import DatasetError
 from crawler.domain_list import DomainListError
 from crawler.domain_name import RejectedNameError
 from crawler.engine import StoppedError
-from crawler.lab_commands import LAB_ERRORS
 from crawler.settings import SettingsError
-from crawler.storage import RunFolderError
+from crawler.storing.run_folder import RunFolderError
 from crawler.verdicts.pkix import RootStoreError
 
 DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 3

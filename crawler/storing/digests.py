@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from crawler.object_store import ObjectPath
+from crawler.storing.object_store import ObjectPath
 
 
 class Digests:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from crawler.stage_progress import StageProgress
-from crawler.storage import RunFolder
-from crawler.watched import Watcher
+from crawler.storing.run_folder import RunFolder
+from crawler.watching.stage_progress import StageProgress
+from crawler.watching.watched import Watcher
 
 SECONDS = 10.0
 """Between two times that it is written down."""

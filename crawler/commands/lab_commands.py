@@ -10,13 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
+from crawler.commands.arguments import RunPath
 from crawler.domain_list import DomainList, read_list
 from crawler.engine import interruptible
 from crawler.lab.comparison import Comparison, TruthError, compare
 from crawler.lab.launch import LabEndpoints, LabError, profile_path, start_lab
-from crawler.storage import RunFolder
+from crawler.storing.run_folder import RunFolder
 from crawler.survey import read_manifest
-from crawler.terminal import RunPath, say
+from crawler.terminal import say
 
 LAB_SETTINGS: dict[str, Any] = {
     "hello_name": "scanner.lab.test",

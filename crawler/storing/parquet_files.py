@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crawler.digests import Digests
-from crawler.object_store import ObjectPath, named
-from crawler.whole_file import WholeFile
+from crawler.storing.digests import Digests
+from crawler.storing.object_store import ObjectPath, named
+from crawler.storing.whole_file import WholeFile
 
 
 def parquet_file(path: Path) -> Any:

@@ -83,7 +83,7 @@ class ObjectPath(PosixPath):
 
     def files_for_queries(self) -> Any:
         """Return what DuckDB reads objects by; it is registered with a connection."""
-        from crawler.object_queries import ObjectFiles
+        from crawler.storing.object_queries import ObjectFiles
 
         return ObjectFiles()
 

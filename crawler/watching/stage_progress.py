@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from crawler.feedback import Pace
+from crawler.watching.feedback import Pace
 
 RATE_SECONDS = 30.0
 """The rate is that of this last time,"""
