@@ -1,5 +1,6 @@
 """The commands that make results of runs: report, compare, dataset."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -32,11 +33,7 @@ def report(
     made = make_report(run_path, since)
     for line in headlines(made.rows):
         say(line)
-    for violation in made.violations:
-        complain(f"check failed: {violation}")
-    say(f"report: {made.path}")
-    if made.violations:
-        raise typer.Exit(1)
+    _end(made.violations, f"report: {made.path}")
 
 
 def compare(
@@ -56,10 +53,16 @@ def compare(
     path = render_comparison(comparison, out)
     for line in summary(comparison):
         say(line)
-    for violation in comparison.violations:
-        complain(f"check failed: {violation}")
-    say(f"comparison: {path}")
-    if comparison.violations:
+    _end(comparison.violations, f"comparison: {path}")
+
+
+def _end(violations: Iterable[object], made: str) -> None:
+    """Say which checks failed, and what was made; end with 1 if any did."""
+    failed = [f"check failed: {violation}" for violation in violations]
+    for line in failed:
+        complain(line)
+    say(made)
+    if failed:
         raise typer.Exit(1)
 
 

@@ -21,6 +21,7 @@ from tests.benchmarks.measuring import (
     machine,
     ratios,
     run_measured,
+    say,
     turns,
 )
 from tests.benchmarks.mx_survey import read_usage
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     contestants, missing = on_path()
-    _say(machine())
+    say(machine())
     try:
         with tempfile.TemporaryDirectory(prefix="bench-dns-") as folder:
             measured = measure(Path(folder), contestants, given.names, given.rounds)
@@ -78,7 +79,7 @@ def measure(folder: Path, contestants: list[Contestant], names: int, rounds: int
     write_list(single, 1)
     by_name = {contestant.name: contestant for contestant in contestants}
     with open_authority(folder / "nsd", names) as authority:
-        _say(f"{authority.version}; {names:,} names; {rounds} rounds; {', '.join(by_name)} in turns")
+        say(f"{authority.version}; {names:,} names; {rounds} rounds; {', '.join(by_name)} in turns")
         for number, name in turns([*by_name, START], rounds):
             scratch = folder / "scratch"
             scratch.mkdir()
@@ -86,7 +87,7 @@ def measure(folder: Path, contestants: list[Contestant], names: int, rounds: int
                 measured.usages[START].append(_run(OURS, single, scratch, authority))
             else:
                 _take_turn(by_name[name], full, scratch, authority, measured)
-                _say(f"  round {number + 1}: {name} {measured.cpu_us(name)[-1]:.1f} us")
+                say(f"  round {number + 1}: {name} {measured.cpu_us(name)[-1]:.1f} us")
             shutil.rmtree(scratch)
     return measured
 
@@ -109,25 +110,25 @@ def _run(contestant: Contestant, names: Path, scratch: Path, authority: Authorit
 
 def report(measured: Measurements, contestants: list[Contestant], missing: list[str]) -> None:
     """Print medians over the rounds, with lowest and highest."""
-    _say("\nCPU per lookup of the whole process with its children, us: median (lowest..highest)")
+    say("\nCPU per lookup of the whole process with its children, us: median (lowest..highest)")
     for contestant in contestants:
         name = contestant.name
         target_us = [1e6 * seconds / measured.names for seconds in measured.target_seconds[name]]
-        _say(f"  {name}: {Spread.of(measured.cpu_us(name)).shown(1)}")
-        _say(f"    {Spread.of(measured.rate(name)).shown(0)} lookups/s")
-        _say(f"    beside it NSD: {Spread.of(target_us).shown(1)}")
+        say(f"  {name}: {Spread.of(measured.cpu_us(name)).shown(1)}")
+        say(f"    {Spread.of(measured.rate(name)).shown(0)} lookups/s")
+        say(f"    beside it NSD: {Spread.of(target_us).shown(1)}")
         worst = min(measured.agreements[name], key=lambda agreement: agreement.agreed)
-        _say(f"    worst round: {worst}")
+        say(f"    worst round: {worst}")
     _report_parts(measured)
     ours = measured.cpu_us(OURS.name)
     for contestant in contestants[1:]:
         ratio = ratios(ours, measured.cpu_us(contestant.name))
-        _say(f"ours / {contestant.name}, pair by pair: {ratio.shown(3)}")
+        say(f"ours / {contestant.name}, pair by pair: {ratio.shown(3)}")
         if contestant.name == "zdns":
             verdict = "reached" if ratio.median <= AT_MOST_OF_ZDNS else "not reached"
-            _say(f"  aim: at most {AT_MOST_OF_ZDNS}: {verdict}")
+            say(f"  aim: at most {AT_MOST_OF_ZDNS}: {verdict}")
     for name in missing:
-        _say(f"not compared with {name}: it is not on PATH (README: Benchmarks)")
+        say(f"not compared with {name}: it is not on PATH (README: Benchmarks)")
 
 
 def _report_parts(measured: Measurements) -> None:
@@ -135,16 +136,11 @@ def _report_parts(measured: Measurements) -> None:
     whole = [usage.cpu_seconds for usage in measured.usages[OURS.name]]
     start = [usage.cpu_seconds for usage in measured.usages[START]]
     rest = [1e6 * (w - s) / measured.names for w, s in zip(whole, start, strict=True)]
-    _say(f"    without starting the processes: {Spread.of(rest).shown(1)}")
-    _say(f"    starting them, in seconds: {Spread.of(start).shown(2)}")
+    say(f"    without starting the processes: {Spread.of(rest).shown(1)}")
+    say(f"    starting them, in seconds: {Spread.of(start).shown(2)}")
     for process in measured.processes[0]:
         used = [1e6 * used[process].cpu_seconds / measured.names for used in measured.processes]
-        _say(f"    {process}: {Spread.of(used).shown(1)}")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+        say(f"    {process}: {Spread.of(used).shown(1)}")
 
 
 if __name__ == "__main__":

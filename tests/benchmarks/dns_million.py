@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.benchmarks.authority import Authority, AuthorityError, open_authority
 from tests.benchmarks.dns_contestants import Agreement, compare, read_survey, survey_command
 from tests.benchmarks.mail_names import Answer, name_of, write_list
-from tests.benchmarks.measuring import FailedError, Living, Usage, machine, run_measured
+from tests.benchmarks.measuring import FailedError, Living, Usage, machine, run_measured, say
 from tests.benchmarks.mx_survey import read_usage
 
 MAY_GROW_TO = 1.1
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--fewer", type=int, default=100_000, help="names of the list to compare memory with")
     parser.add_argument("--sample", type=int, default=2_000, help="names that are asked for slowly too")
     given = parser.parse_args()
-    _say(machine())
+    say(machine())
     try:
         with tempfile.TemporaryDirectory(prefix="bench-dns-") as folder:
             is_reached = measure(Path(folder), given.names, given.fewer, given.sample)
@@ -54,19 +54,19 @@ def main() -> None:
 def measure(folder: Path, names: int, fewer: int, sample: int) -> bool:
     """Survey the small list, the large one, and a sample of it slowly; tell whether all aims are reached."""
     with open_authority(folder / "nsd", names) as authority:
-        _say(f"{authority.version}")
+        say(f"{authority.version}")
         for count in (fewer, names):
             write_list(folder / f"{count}.txt", count)
         small = _survey(folder, str(fewer), authority)
-        _say(small.shown(fewer))
+        say(small.shown(fewer))
         large = _survey(folder, str(names), authority)
-        _say(large.shown(names))
+        say(large.shown(names))
         sampled = sorted(random.Random(1).sample(range(names), sample))
         (folder / "sample.txt").write_text("".join(f"{name_of(number)}\n" for number in sampled))
         paced = _survey(folder, "sample", authority, "--paced")
-    _say(f"{sample:,} of them in {paced.usage.elapsed_seconds:.0f} s, one at a time")
+    say(f"{sample:,} of them in {paced.usage.elapsed_seconds:.0f} s, one at a time")
     agreement = compare(read_survey(large.folder), names)
-    _say(str(agreement))
+    say(str(agreement))
     is_flat = _report_memory(small, large)
     return _report_differences(agreement, large, paced) and is_flat
 
@@ -86,10 +86,8 @@ def _report_memory(small: Surveyed, large: Surveyed) -> bool:
         before = small.processes[process].peak_octets
         growth = used.peak_octets / before
         is_flat &= growth <= MAY_GROW_TO
-        _say(
-            f"  peak memory of the {process}: {before >> 20} -> {used.peak_octets >> 20} MiB, x {growth:.2f}"
-        )
-    _say(f"  aim: each at most x {MAY_GROW_TO}: {'reached' if is_flat else 'not reached'}")
+        say(f"  peak memory of the {process}: {before >> 20} -> {used.peak_octets >> 20} MiB, x {growth:.2f}")
+    say(f"  aim: each at most x {MAY_GROW_TO}: {'reached' if is_flat else 'not reached'}")
     return is_flat
 
 
@@ -97,13 +95,8 @@ def _report_differences(agreement: Agreement, fast: Surveyed, paced: Surveyed) -
     slow_answers: dict[str, Answer] = dict(read_survey(paced.folder))
     fast_answers = {name: answer for name, answer in read_survey(fast.folder) if name in slow_answers}
     differing = [name for name, answer in slow_answers.items() if fast_answers.get(name) != answer]
-    _say(f"  {len(differing)} of {len(slow_answers):,} answers differ between the fast and the slow survey")
+    say(f"  {len(differing)} of {len(slow_answers):,} answers differ between the fast and the slow survey")
     return agreement.is_whole and not differing
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

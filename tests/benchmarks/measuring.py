@@ -8,6 +8,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -165,3 +166,9 @@ def machine() -> str:
         f"{model}, {cores} cores; Linux {platform.release()}; Python {platform.python_version()}; "
         f"load average before the start {load:.2f}"
     )
+
+
+def say(line: str) -> None:
+    """Print a line at once, also where the output is a file."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -6,7 +6,6 @@ is how much longer they take together: with the order of work, the lanes and the
 
 import argparse
 import resource
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +15,7 @@ from crawler.lab.launch import profile_path
 from crawler.lab.profile import Profile, load_profile
 from crawler.settings import Settings
 from tests.benchmarks.endpoint_population import Assumptions, Endpoints, bounds_of, endpoints_of, lanes_of
+from tests.benchmarks.measuring import say
 from tests.benchmarks.paced_lane import PacedLane
 
 _HOUR, _DAY = 3600.0, 86400.0
@@ -43,13 +43,13 @@ def main() -> None:
         for name, changes in _VARIANTS.items():
             _tell(domains, profile, name, replace(settings, **changes), is_simulated=not changes)
     peak_octets = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    _say(f"simulated in {time.monotonic() - started:.0f} s, peak memory {peak_octets / 1e6:.0f} MB")
+    say(f"simulated in {time.monotonic() - started:.0f} s, peak memory {peak_octets / 1e6:.0f} MB")
 
 
 def _tell(domains: int, profile: Profile, name: str, settings: Settings, *, is_simulated: bool) -> None:
     endpoints = endpoints_of(domains, profile, settings, Assumptions())
     again = endpoints.silent_ones(settings)
-    _say(
+    say(
         f"{domains:,} domains, {name}: {endpoints.names:,} MX hosts, {endpoints.count:,} sessions, "
         f"{again.count:,} of them twice"
     )
@@ -58,12 +58,12 @@ def _tell(domains: int, profile: Profile, name: str, settings: Settings, *, is_s
         bounds = bounds_of(asked, settings, settings.workers)
         binding = max(bounds, key=bounds.__getitem__)
         shown = ", ".join(f"{limit} {bound / _HOUR:.2f}" for limit, bound in bounds.items())
-        _say(f"  {stage}, hours at least: {shown}")
+        say(f"  {stage}, hours at least: {shown}")
         took = simulated(asked, settings) if is_simulated else bounds[binding]
         if is_simulated:
-            _say(f"  {stage}, hours simulated: {took / _HOUR:.2f}; {took / bounds[binding]:.2f} x {binding}")
+            say(f"  {stage}, hours simulated: {took / _HOUR:.2f}; {took / bounds[binding]:.2f} x {binding}")
         seconds += took
-    _say(f"  both stages: {'' if is_simulated else 'at least '}{seconds / _DAY:.2f} days")
+    say(f"  both stages: {'' if is_simulated else 'at least '}{seconds / _DAY:.2f} days")
 
 
 def simulated(endpoints: Endpoints, settings: Settings) -> float:
@@ -71,11 +71,6 @@ def simulated(endpoints: Endpoints, settings: Settings) -> float:
     lanes = lanes_of(endpoints, settings, settings.workers)
     share = replace(settings, sessions_per_second=settings.sessions_per_second / len(lanes))
     return max(PacedLane(share, rows).run().seconds for rows in lanes)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

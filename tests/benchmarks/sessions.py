@@ -12,7 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from tests.benchmarks.endpoints import LEAVES, write_targets
-from tests.benchmarks.measuring import FailedError, Spread, Usage, machine, ratios, run_measured, turns
+from tests.benchmarks.measuring import FailedError, Spread, Usage, machine, ratios, run_measured, say, turns
 from tests.benchmarks.session_contestants import (
     BARE,
     OURS,
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     contestants, missing = on_path()
-    _say(machine())
+    say(machine())
     try:
         with tempfile.TemporaryDirectory(prefix="bench-sessions-") as folder:
             measured = measure(Path(folder), contestants, given.sessions, given.rounds)
@@ -80,7 +80,7 @@ def measure(folder: Path, contestants: list[Contestant], sessions: int, rounds: 
     write_targets(single, 1)
     by_name = {contestant.name: contestant for contestant in contestants}
     with open_target(folder / "target") as target:
-        _say(
+        say(
             f"{sessions:,} endpoints, {LEAVES:,} certificates; {rounds} rounds; {', '.join(by_name)} in turns"
         )
         for number, name in turns([*by_name], rounds):
@@ -92,7 +92,7 @@ def measure(folder: Path, contestants: list[Contestant], sessions: int, rounds: 
             measured.target_seconds[name].append(target.cpu_seconds() - before)
             measured.completeness[name].append(compare(contestant.read(scratch), sessions))
             shutil.rmtree(scratch)
-            _say(f"  round {number + 1}: {name} {measured.cpu_us(name)[-1]:.0f} us")
+            say(f"  round {number + 1}: {name} {measured.cpu_us(name)[-1]:.0f} us")
     return measured
 
 
@@ -104,32 +104,27 @@ def _run(contestant: Contestant, targets: Path, scratch: Path, target: Target) -
 
 def report(measured: Measurements, contestants: list[Contestant], missing: list[str]) -> None:
     """Print medians over the rounds, with lowest and highest."""
-    _say("\nCPU per session of the whole process, us: median (lowest..highest)")
+    say("\nCPU per session of the whole process, us: median (lowest..highest)")
     for contestant in contestants:
         name = contestant.name
         target_us = [1e6 * seconds / measured.sessions for seconds in measured.target_seconds[name]]
-        _say(f"  {name}: {Spread.of(measured.cpu_us(name)).shown(0)}")
-        _say(f"    without starting the process: {Spread.of(measured.started_us(name)).shown(0)}")
-        _say(f"    {Spread.of(measured.rate(name)).shown(0)} a second")
-        _say(f"    beside it the target: {Spread.of(target_us).shown(0)}")
-        _say(f"    worst round: {min(measured.completeness[name], key=lambda found: found.whole)}")
+        say(f"  {name}: {Spread.of(measured.cpu_us(name)).shown(0)}")
+        say(f"    without starting the process: {Spread.of(measured.started_us(name)).shown(0)}")
+        say(f"    {Spread.of(measured.rate(name)).shown(0)} a second")
+        say(f"    beside it the target: {Spread.of(target_us).shown(0)}")
+        say(f"    worst round: {min(measured.completeness[name], key=lambda found: found.whole)}")
     for contestant in contestants[1:]:
         _report_ratio(measured, contestant.name)
     for name in missing:
-        _say(f"not compared with {name}: it is not on PATH (README: Benchmarks)")
+        say(f"not compared with {name}: it is not on PATH (README: Benchmarks)")
 
 
 def _report_ratio(measured: Measurements, other: str) -> None:
     ratio = ratios(measured.cpu_us(OURS.name), measured.cpu_us(other))
     started = ratios(measured.started_us(OURS.name), measured.started_us(other))
     verdict = "reached" if ratio.median <= AIMS[other] else "not reached"
-    _say(f"ours / {other}, pair by pair: {ratio.shown(2)}; without starting: {started.shown(2)}")
-    _say(f"  aim: at most {AIMS[other]}: {verdict}")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    say(f"ours / {other}, pair by pair: {ratio.shown(2)}; without starting: {started.shown(2)}")
+    say(f"  aim: at most {AIMS[other]}: {verdict}")
 
 
 if __name__ == "__main__":

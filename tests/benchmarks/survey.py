@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.benchmarks import survey_inside
 from tests.benchmarks.json_pipeline import PROGRAMS
-from tests.benchmarks.measuring import FailedError, Spread, Usage, machine, ratios, turns
+from tests.benchmarks.measuring import FailedError, Spread, Usage, machine, ratios, say, turns
 from tests.benchmarks.survey_names import write_names
 from tests.servers.namespace import ROOT, Namespace, NamespaceUnavailableError, open_namespace
 
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", default="dotgov", help="of the lab")
     given = parser.parse_args()
-    _say(machine())
+    say(machine())
     folder = Path(tempfile.mkdtemp(prefix="bench-survey-"))
     try:
         names, fewer = folder / "names.txt", folder / "fewer.txt"
@@ -81,7 +81,7 @@ def _ours(names: Path, folder: Path) -> Callable[[Path], list[str]]:
 def _pipeline(names: Path, count: int) -> dict[str, Contestant]:
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
-        _say(f"left out: {PIPELINE}: no {', no '.join(missing)} on PATH")
+        say(f"left out: {PIPELINE}: no {', no '.join(missing)} on PATH")
         return {}
     module = (sys.executable, "-m", "tests.benchmarks.json_pipeline")
     return {PIPELINE: Contestant(count, lambda turn: [*module, str(names), str(turn)])}
@@ -94,7 +94,7 @@ def _python_tools(names: Path, count: int) -> dict[str, Contestant]:
         try:
             programs = _installed(tool)
         except subprocess.CalledProcessError as error:
-            _say(f"left out: {tool}: pip ended with status {error.returncode}")
+            say(f"left out: {tool}: pip ended with status {error.returncode}")
             continue
         command = _checkdmarc(programs, listed) if tool == CHECKDMARC else _trustymail(programs, listed)
         found[tool] = Contestant(count, command)
@@ -143,7 +143,7 @@ def measured(
         usage = namespace.call(survey_inside.measure, contestants[name].command(turn), turn / "output")
         used[name].append(usage)
         cpu_ms = 1e3 * usage.cpu_seconds / contestants[name].names
-        _say(f"round {number + 1}: {name}: {cpu_ms:.2f} ms CPU a domain, {usage.elapsed_seconds:.0f} s")
+        say(f"round {number + 1}: {name}: {cpu_ms:.2f} ms CPU a domain, {usage.elapsed_seconds:.0f} s")
     return used
 
 
@@ -155,19 +155,14 @@ def report(used: Mapping[str, list[Usage]], contestants: Mapping[str, Contestant
     }
     is_reached = True
     for name, milliseconds in a_domain.items():
-        _say(f"{name}: {Spread.of(milliseconds).shown(2)} ms CPU a domain, {contestants[name].names:,} names")
+        say(f"{name}: {Spread.of(milliseconds).shown(2)} ms CPU a domain, {contestants[name].names:,} names")
         if name != OURS:
             aim = MAY_USE_OF_PYTHON_TOOL if name in _PYTHON_TOOLS else MAY_USE_OF_PIPELINE
             ratio = ratios(a_domain[OURS], milliseconds)
             is_reached &= ratio.median <= aim
             verdict = "reached" if ratio.median <= aim else "not reached"
-            _say(f"  ours / {name}: {ratio.shown(4)}; aim: at most {aim:.2f}: {verdict}")
+            say(f"  ours / {name}: {ratio.shown(4)}; aim: at most {aim:.2f}: {verdict}")
     return is_reached
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

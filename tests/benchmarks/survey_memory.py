@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.benchmarks.measuring import FailedError, machine
+from tests.benchmarks.measuring import FailedError, machine, say
 from tests.benchmarks.survey_names import write_names
 from tests.benchmarks.survey_usage import COORDINATOR, LAB, STAGES, STOPPED, WORKER, Usage, add, survey
 
@@ -35,7 +35,7 @@ def main() -> None:
     )
     parser.add_argument("--slice-seconds", type=float, help="stop a list after so long")
     given = parser.parse_args()
-    _say(machine())
+    say(machine())
     folder = given.folder or Path(tempfile.mkdtemp(prefix="bench-survey-"))
     folder.mkdir(exist_ok=True)
     try:
@@ -64,25 +64,25 @@ def measured(folder: Path, count: int, profile: str, slice_seconds: float | None
     notes.write_text(json.dumps({"is_finished": status == 0, "used": used}))
     show(count, used)
     if status == STOPPED:
-        _say(f"{count:,} names: stopped; the same command goes on")
+        say(f"{count:,} names: stopped; the same command goes on")
         sys.exit(STOPPED)
     return used
 
 
 def show(count: int, used: Usage) -> None:
     """Print what one survey used, stage by stage."""
-    _say(
+    say(
         f"\n{count:,} names" + " " * 8 + "s    CPU s: coordinator  workers      lab    peak MB: each of these"
     )
     for stage in STAGES:
         if stage in used:
-            _say(f"{stage:<10}" + _line(used[stage]["seconds"], used[stage]["cpu"], used[stage]["peak"]))
+            say(f"{stage:<10}" + _line(used[stage]["seconds"], used[stage]["cpu"], used[stage]["peak"]))
     seconds = sum(entry["seconds"] for entry in used.values())
     kinds = (COORDINATOR, WORKER, LAB)
     cpu = {kind: sum(entry["cpu"].get(kind, 0.0) for entry in used.values()) for kind in kinds}
-    _say(f"{'all':<10}" + _line(seconds, cpu, peaks(used)))
+    say(f"{'all':<10}" + _line(seconds, cpu, peaks(used)))
     ours = sum(cpu[kind] for kind in _OURS)
-    _say(f"CPU ms per domain: {1e3 * ours / count:.2f} ours, {1e3 * cpu[LAB] / count:.2f} the lab")
+    say(f"CPU ms per domain: {1e3 * ours / count:.2f} ours, {1e3 * cpu[LAB] / count:.2f} the lab")
 
 
 def _line(seconds: float, cpu: Mapping[str, float], peak: Mapping[str, float]) -> str:
@@ -111,18 +111,13 @@ def report(used: Mapping[int, Usage]) -> bool:
         shown = [
             f"{kind} {of_this[kind] / 1e6:.0f} MB, x {of_this[kind] / shortest[kind]:.2f}" for kind in _OURS
         ]
-        _say(f"{count:,} names in {seconds:.0f} s: {'; '.join(shown)}")
+        say(f"{count:,} names in {seconds:.0f} s: {'; '.join(shown)}")
         is_reached &= all(of_this[k] <= min(MAY_HOLD_OCTETS, MAY_GROW_TO * shortest[k]) for k in _OURS)
         is_reached &= seconds <= MAY_TAKE_SECONDS
     verdict = "reached" if is_reached else "not reached"
     aims = f"x {MAY_GROW_TO}, {MAY_HOLD_OCTETS / 1e6:.0f} MB a process, {MAY_TAKE_SECONDS / 60:.0f} minutes"
-    _say(f"aims: at most {aims}: {verdict}")
+    say(f"aims: at most {aims}: {verdict}")
     return is_reached
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

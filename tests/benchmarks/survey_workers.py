@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks.measuring import FailedError, Spread, machine, turns
+from tests.benchmarks.measuring import FailedError, Spread, machine, say, turns
 from tests.benchmarks.survey_names import write_names
 from tests.benchmarks.survey_usage import Usage, survey
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--names", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    _say(machine())
+    say(machine())
     folder = Path(tempfile.mkdtemp(prefix="bench-workers-"))
     seconds: dict[str, list[float]] = {name: [] for name in _CONTESTANTS}
     try:
@@ -37,7 +37,7 @@ def main() -> None:
         for number, name in turns(list(_CONTESTANTS), given.rounds):
             used = _survey(names, folder / f"run-{number}-{name[0]}", _CONTESTANTS[name])
             seconds[name].append(_busiest(used))
-            _say(f"round {number + 1}: {name}: {_shown(used)}")
+            say(f"round {number + 1}: {name}: {_shown(used)}")
     except FailedError as error:
         sys.stderr.write(f"bench-survey-workers: {error}\n")
         sys.exit(2)
@@ -46,7 +46,7 @@ def main() -> None:
     one, two = seconds.values()
     gain = Spread.of([alone / both for alone, both in zip(one, two, strict=True)])
     verdict = "reached" if gain.median >= MUST_GAIN else "not reached"
-    _say(f"two workers are {gain.shown(2)} x as fast as one; aim: {MUST_GAIN}: {verdict}")
+    say(f"two workers are {gain.shown(2)} x as fast as one; aim: {MUST_GAIN}: {verdict}")
     sys.exit(gain.median < MUST_GAIN)
 
 
@@ -68,11 +68,6 @@ def _shown(used: Usage) -> str:
         each = [f"{seconds:.1f}" for seconds in used[stage]["workers"].values()]
         shown.append(f"{stage} {used[stage]['seconds']:.0f} s, CPU s of each worker {' and '.join(each)}")
     return "; ".join(shown)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
