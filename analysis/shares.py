@@ -54,7 +54,7 @@ def share_text(row: FigureRow) -> str:
     if row.estimate is None:
         return "no estimate"
     if is_index(row):
-        return f"{row.estimate:.4g}"
+        return f"{row.estimate:.3g}" if row.estimate < 1000 else count(round(row.estimate))
     return percent(row.estimate, row.low, row.high, row.denominator)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import queue
 import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
@@ -439,6 +440,26 @@ def test_what_is_done_of_a_shard_is_saved_now_and_then(tmp_path: Path) -> None:
         engine.run(stage(observe), run, dataclasses.replace(SETTINGS, save_seconds=0.02))
     assert saved == 19
     assert len(hosts_in(run)) == 20
+
+
+def test_rows_that_are_done_faster_than_written_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, asked, unwritten = run_with(tmp_path, rows=900, shard_size=5), list[str](), list[int]()
+    write = OpenShard.write
+
+    def write_slowly(shard: OpenShard) -> None:
+        time.sleep(0.002)
+        write(shard)
+        unwritten.append(len(asked) - 5 * len(unwritten))
+
+    async def observe(row: Row, _tools: None) -> Observation:
+        asked.append(row["mx_host"])
+        return await observe_at_once(row, None)
+
+    monkeypatch.setattr(OpenShard, "write", write_slowly)
+    with engine_for(Counts(), Interruption(), workers=1) as engine:
+        engine.run(stage(observe), run, dataclasses.replace(SETTINGS, domains_in_flight=150))
+    assert len(hosts_in(run)) == 900
+    assert max(unwritten) <= 350  # 150 in flight, five shards; without waiting it would be 750
 
 
 def test_a_partial_that_is_not_whole_does_not_count(tmp_path: Path) -> None:
