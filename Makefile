@@ -10,15 +10,16 @@ RESOLVER_PORT ?= 5335
 .DELETE_ON_ERROR:
 .PHONY: report test check format resolver bench-dns bench-dns-million bench-sessions bench-judge bench-survey bench-survey-memory bench-survey-workers bench-scale bench-analysis dane-2019 dictionary sample requirements clean
 
-# Surveys the lab, unless RUN is a finished run: of that, what changed is made again.
+# Surveys the lab, unless RUN is a finished run: of that, what changed is made again. With a LIST the survey looks
+# itself whether RUN is a run of it.
 report: $(VENV)/.ready
-	@if grep -qs '"finished_at": "' $(RUN)/run.json; then \
+	@if [ '$(origin LIST)' = file ] && grep -qs '"finished_at": "' $(RUN)/run.json; then \
 		set -x; $(BIN)/starttls-survey report $(RUN); \
 	else \
 		set -x; $(BIN)/starttls-survey run $(LIST) --out $(RUN) --lab; \
 	fi
 
-# Two at a time; then, alone, what goes by the clock.
+# As many at a time as there are cores; then, alone, what goes by the clock.
 test: check
 	$(BIN)/python -m pytest -m 'not alone' --numprocesses auto --dist loadfile
 	$(BIN)/python -m pytest -m alone

@@ -33,7 +33,8 @@ CREATE MACRO place_of_fault(fault) AS
 CREATE TABLE tlsa_endpoints AS
 SELECT mx_host, address, dane_base_domain AS owner, dane_fault(dane, dane_reason, supports) AS fault,
        reached OR not_asked IS NOT NULL AS is_heard, doubt, tlsa_records
-FROM address_answers WHERE dane_base_domain IS NOT NULL AND dane <> 'unusable';
+FROM address_answers
+WHERE dane_base_domain IS NOT NULL AND len(list_filter(tlsa_records, lambda r: r.problem IS NULL)) > 0;
 
 -- Mail-capable domains with such records at a primary MX host.
 CREATE TABLE dane_domains AS SELECT DISTINCT domain FROM P SEMI JOIN tlsa_endpoints USING (mx_host);

@@ -190,6 +190,11 @@ class _Tally:
 async def _reporting(lane: Lane, channels: Channels, shared: _Shared) -> AsyncIterator[None]:
     """Report the tally and save what is done, now and then; pause and cancel when the coordinator says so."""
 
+    def mind_pause() -> None:
+        if lane.stage.is_paced:
+            pacer = shared.tools.pacer
+            pacer.pause() if channels.pause.is_set() else pacer.go_on()
+
     async def report(scope: trio.CancelScope) -> None:
         while True:
             await trio.sleep(REPORT_SECONDS)
@@ -197,9 +202,7 @@ async def _reporting(lane: Lane, channels: Channels, shared: _Shared) -> AsyncIt
             problem = getattr(shared.tools, "problem", None)
             waits = shared.tools.pacer.waits() if lane.stage.is_paced else {}
             channels.reports.put(shared.tally.report(lane, problem, waits))
-            if lane.stage.is_paced:
-                pacer = shared.tools.pacer
-                pacer.pause() if channels.pause.is_set() else pacer.go_on()
+            mind_pause()
             if channels.stop.is_set():
                 scope.cancel()
 
@@ -210,6 +213,7 @@ async def _reporting(lane: Lane, channels: Channels, shared: _Shared) -> AsyncIt
                 if not shard.is_complete:
                     await trio.to_thread.run_sync(shard.save, limiter=shared.writing)
 
+    mind_pause()
     with trio.CancelScope() as work_scope:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(report, work_scope)

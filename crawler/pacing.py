@@ -26,6 +26,8 @@ class Turn:
     """The provider is left alone: hold no session."""
     was_pushed_back: bool = False
     """To be set by the holder of the turn when the session was sent away."""
+    is_unused: bool = False
+    """To be set by the holder of the turn when it held no session: that says nothing of the provider."""
 
 
 @dataclass(slots=True)
@@ -159,7 +161,8 @@ class Pacer:
                 try:
                     begun_at = trio.current_time()
                     yield turn
-                    self._learn(provider, turn, begun_at)
+                    if not turn.is_unused:
+                        self._learn(provider, turn, begun_at)
                 finally:
                     self._entrance.leave()
                 place.free_at = trio.current_time() + self._settings.address_gap_seconds

@@ -81,9 +81,17 @@ async def _in_its_turn(row: Row, tools: Tools) -> ObservedSession:
     """Hold the session when it is this endpoint's turn: the TLSA records are of that moment too."""
     mx_host, address, attempt = row["mx_host"], row["address"], row["attempt"]
     settings = tools.settings if attempt == 1 else patient(tools.settings)
-    async with tools.pacer.turn(address, row["network"], row["pacing_group"]) as turn:
-        if not turn.is_refused:
+    while True:
+        async with tools.pacer.turn(address, row["network"], row["pacing_group"]) as turn:
+            if turn.is_refused:
+                break
+            began_at = trio.current_time()
             tlsa, expanded = await _look_up_tlsa(row, tools)
+            if tools.resolver.back_at > began_at:
+                # The lookup waited for the end of an outage, and so did others: each takes another turn, lest
+                # all begin at once.
+                turn.is_unused = True
+                continue
             observed = await observe_session(
                 mx_host, address, tlsa, settings, tlsa_expanded=expanded, attempt=attempt
             )

@@ -243,5 +243,5 @@ def test_the_extra_that_is_not_installed_is_named(
         main()
     assert ended.value.code == USAGE
     assert capsys.readouterr().err == (
-        "starttls-survey: --scheduler: needs Dask: pip install 'starttls-survey[cluster]'\n"
+        "starttls-survey: --scheduler: needs Dask: pip install -e '.[cluster]' in the checkout\n"
     )

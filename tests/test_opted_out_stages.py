@@ -50,6 +50,7 @@ class FakeResolver:
 
     aliases: tuple[str, ...] = ()
     questions: list[str] = field(default_factory=list)
+    back_at: float = float("-inf")
 
     def ask(self, question: str) -> dict[str, Any]:
         self.questions.append(question)

@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 from crawler.opt_out import OptOut
 from crawler.outcomes import Failure
-from crawler.records import Session, StsPolicy
+from crawler.records import Session, StsPolicy, TlsaLookup
 from crawler.session_stages import probe_endpoint
 from crawler.stages import resolve_domain
 from tests.test_opted_out_stages import FakeResolver, endpoint, tools
@@ -88,3 +88,27 @@ async def test_what_a_host_itself_refused_is_no_outage(
     resolver = CutOffResolver(outages=9)
     assert await observed(row, resolver) is Failure.REFUSED
     assert resolver.doubts == []
+
+
+async def test_a_session_whose_lookup_outlasted_an_outage_waits_for_another_turn(
+    autojump_clock: MockClock, connections: list[int]
+) -> None:
+    @dataclass
+    class Gone(FakeResolver):
+        async def tlsa(self, name: str, port: int) -> TlsaLookup:
+            if not self.questions:
+                await trio.sleep(600)
+                self.back_at = trio.current_time()
+            return await super().tlsa(name, port)
+
+    connections[:] = [REFUSED]
+    resolver = Gone()
+    held = tools(resolver, OptOut())
+    began_at = trio.current_time()
+    observed = await probe_endpoint(endpoint("mx.in.test", "127.8.0.1"), held)
+    (session,) = observed.records["sessions"]
+    assert isinstance(session, Session)
+    assert session.failure is Failure.REFUSED
+    assert len(resolver.questions) == 2
+    gap = held.settings.address_gap_seconds
+    assert trio.current_time() - began_at >= 600 + gap > 600

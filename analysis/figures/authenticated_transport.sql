@@ -5,7 +5,8 @@
 --   by MTA-STS     a valid record, a valid policy of mode enforce that names every MX host, and a certificate
 --                  valid for its name at each that answered (figures mta_sts_ladder, mta_sts_enforce)
 --   authenticated  at least one of the two; not known, where one is not known and the other is a no
--- Bounds: all mail-capable domains (D2); one that was never reached may be a yes only where its policies may be.
+-- Bounds: of D3, and of the mail-capable domains (D2) never reached whose policies may yet make them a yes. Those
+-- never reached that DNS alone makes a no are in no bound ('never'): nobody knows whether they are in D3.
 -- The table: DANE x MTA-STS x PKIX, each yes, no or not known; the 27 classes add up to D3. PKIX: every reached
 -- primary MX host has STARTTLS and a certificate with a path, valid in time, that names it, whether or not
 -- anything tells senders so (figure certificate_ladder). Rules: transport.sql.

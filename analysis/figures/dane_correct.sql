@@ -5,7 +5,8 @@
 -- No: insecure MX records, whatever the hosts say; or a primary MX host without secure TLSA records, without a
 -- usable one, or that provably fails: no record matches, no TLS, a bogus TLSA answer. Not known: no primary MX
 -- host gave an answer or one was not asked, a TLSA lookup got no answer, no trusted resolver. Bounds of the second:
--- all mail-capable domains (D2); of those never reached, one with insecure MX records is never a yes.
+-- of D3, and of the mail-capable domains (D2) never reached that may be a yes; those that DNS alone makes a no are
+-- in no bound ('never'): nobody knows whether they are in D3.
 -- class, sender: all domains with secure MX records. class: the verdict on the domain, and undeliverable: no
 -- primary MX host has a usable name and an address. sender: what a sender that does DANE would do; unknown, where
 -- it hangs on what is not known. Plain counts, so without bounds; each adds up to the whole. Rules: transport.sql.

@@ -3,7 +3,7 @@
 --   hosted             the MX records are not secure, so no sender looks further; every primary MX host that was
 --                      reached would be authenticated. Typical: a provider with DANE, customers without DNSSEC
 --   none is asked for  no primary MX host has secure TLSA records behind secure address records: known from DNS
---                      alone, whoever answers
+--                      alone, whoever answers. Not known: a lookup that decides it got no answer
 -- class: the verdict on each; a plain count, adding up to the whole; undeliverable: no primary MX host has a
 -- usable name and an address.
 -- TLSA RRset: by the name that it stands at (of the MX host, or of what it is an alias of), and the records in it.
@@ -14,7 +14,9 @@
 -- TLSA records are looked up under every name, so none of these is inferred. Rules: transport.sql.
 WITH rrsets AS (
     SELECT owner, max(records) AS records, min(security) FILTER (records > 0) AS security,
-           owner IN (SELECT dane_base_domain FROM endpoints WHERE dane_base_domain IS NOT NULL) AS is_used
+           CASE WHEN owner IN (SELECT dane_base_domain FROM endpoints WHERE dane_base_domain IS NOT NULL) THEN true
+                WHEN NOT bool_or(mx_host IN (SELECT mx_host FROM endpoints WHERE dane = 'lookup_failed')) THEN false
+           END AS is_used
     FROM tlsa_lookups GROUP BY owner
 ),
 validated AS (
@@ -39,8 +41,11 @@ rows AS (
     FROM publishers
     UNION ALL
     SELECT 1, 1, 'none is asked for', 'mail-capable domain with TLSA records (of D2), determined',
-           census_of(CASE WHEN dane <> 'withheld' THEN domain NOT IN (
-               SELECT domain FROM P JOIN endpoints USING (mx_host) WHERE dane_base_domain IS NOT NULL) END)
+           census_of(CASE WHEN dane = 'withheld' THEN NULL
+                          WHEN domain IN (SELECT domain FROM P JOIN endpoints USING (mx_host)
+                                          WHERE dane_base_domain IS NOT NULL) THEN false
+                          WHEN domain NOT IN (SELECT domain FROM P JOIN endpoints USING (mx_host)
+                                              WHERE endpoints.dane = 'lookup_failed') THEN true END)
     FROM publishers
     UNION ALL
     SELECT 2, place, 'class: ' || class, 'mail-capable domain with TLSA records (of D2)',

@@ -193,7 +193,7 @@ def _cluster(
     scheduler: str, folder: RunFolder, settings: Settings, feedback: Feedback, interruption: Interruption
 ) -> Iterator[Engine]:
     if importlib.util.find_spec("distributed") is None:
-        raise SettingsError("--scheduler: needs Dask: pip install 'starttls-survey[cluster]'")
+        raise SettingsError("--scheduler: needs Dask: pip install -e '.[cluster]' in the checkout")
     from crawler.cluster.executor import open_cluster  # an extra, and half a second to import
 
     with open_cluster(scheduler, folder, feedback, interruption, workers=settings.workers) as engine:

@@ -132,6 +132,12 @@ class Resolver:
         """What is wrong while the resolver or its network is gone, in one line; None: nothing known."""
         return self._exchange.problem or (None if self._uplink is None else self._uplink.problem)
 
+    @property
+    def back_at(self) -> float:
+        """When the last known outage of the resolver or its network ended, on trio's clock; -inf: none."""
+        of_network = float("-inf") if self._uplink is None else self._uplink.back_at
+        return max(of_network, self._exchange.back_at)
+
     async def was_cut_off(self, since: float) -> bool:
         """Tell whether the resolver or its own network was gone at some time since then, on trio's clock.
 

@@ -35,6 +35,8 @@ class Uplink:
         """Of the look that has not begun."""
         self._is_back = trio.Event()
         self._believed_from = float("-inf")
+        self.back_at = float("-inf")
+        """When the last outage ended, on trio's clock."""
         self.problem: str | None = None
         """What is wrong while the network is gone, in one line."""
 
@@ -79,7 +81,7 @@ class Uplink:
             await trio.sleep(_BETWEEN_SECONDS)
         now = trio.current_time()
         recovery = min(max(now - gone_at, _SHORTEST_RECOVERY_SECONDS), _LONGEST_RECOVERY_SECONDS)
-        self._believed_from = now + recovery
+        self.back_at, self._believed_from = now, now + recovery
         self.problem = None
         self._is_back.set()
 

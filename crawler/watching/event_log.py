@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -40,6 +41,7 @@ class EventLog(Watcher):
         self._clock = clock
         self._now = now
         self._file: int | None = None
+        self._writing = threading.Lock()
         self._run_id: str | None = None
         self._is_paused = False
         self._next_progress = 0.0
@@ -115,14 +117,15 @@ class EventLog(Watcher):
     def _write(self, event: str, facts: Mapping[str, Any]) -> None:
         at = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = json.dumps({"at": at, "event": event, "run_id": self._run_id, **facts}, ensure_ascii=False)
-        if self._file is None:
-            return
-        try:
-            _append(self._file, f"{line}\n".encode())
-        except OSError as error:
-            os.close(self._file)
-            self._file = None
-            complain(f"{self._path}: {error.strerror}; the log ends here")
+        with self._writing:  # the watch of the control hosts has a thread of its own
+            if self._file is None:
+                return
+            try:
+                _append(self._file, f"{line}\n".encode())
+            except OSError as error:
+                os.close(self._file)
+                self._file = None
+                complain(f"{self._path}: {error.strerror}; the log ends here")
 
 
 def _is_cut(path: Path) -> bool:

@@ -86,7 +86,9 @@ def test_the_table_for_papers_needs_no_package_and_is_rectangular(folder: Path) 
     lines = [line for line in body.splitlines() if line.endswith(r"\\")]
     assert len(lines) > 5
     assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {3}
-    assert r"STARTTLS by domain & 56\,\% & 38 to 69\,\% & 5 of 9 \\" in lines
+    (headline,) = [line for line in lines if line.startswith("STARTTLS by domain ")]
+    assert headline.startswith("STARTTLS by domain (all; reachable mail domain, determined (of D3)) & ")
+    assert headline.endswith(r" & 56\,\% & 38 to 69\,\% & 5 of 9 \\")
     assert re.findall(r"(?<!\\)[%#$_^]", body) == []
     assert text.count("{") == text.count("}")
 

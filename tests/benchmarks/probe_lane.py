@@ -51,6 +51,8 @@ _WORK = pa.schema(
 class _NoTlsa:
     """Stands in for the resolver: asks nobody."""
 
+    back_at = float("-inf")
+
     async def tlsa(self, _name: str, _port: int) -> None:
         """Look nothing up."""
 
