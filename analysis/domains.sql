@@ -241,6 +241,12 @@ SELECT place, unit, sts_record, tlsrpt, count(*) AS n FROM record_verdicts GROUP
 CREATE MACRO is_one_of(verdict, words) AS
     CASE WHEN verdict <> 'lookup_failed' THEN list_contains(words, verdict) END;
 
+-- Listed domains that provably have no mail host: no such name, null MX, or neither MX nor address.
+CREATE VIEW without_mail AS
+SELECT domain FROM D0 LEFT JOIN mx_hosts ON mx_kind = 'no_mx' AND mx_host = domain
+WHERE mx_kind IN ('null_mx', 'no_domain')
+   OR (was_answered(a.status) AND was_answered(aaaa.status) AND domain NOT IN (SELECT domain FROM D2));
+
 -- Whether the policy of a domain with a valid MTA-STS record was had and is valid (RFC 8461 s3.2). A sender
 -- treats every failed fetch alike (s3.3), but an answer that did not come is no answer:
 --   yes      fetched and valid

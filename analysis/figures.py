@@ -113,7 +113,7 @@ def read_run(run_folder: Path) -> dict[str, Any]:
     try:
         document = json.loads((run_folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"{run_folder}: no readable run.json: {error}") from None
+        raise RunFolderError(f"{run_folder}: no readable run.json: {error}") from error
     if not isinstance(document, dict):
         raise RunFolderError(f"{run_folder}: run.json is no object")
     if document.get("finished_at") is None:
@@ -245,10 +245,7 @@ def open_tables(run_folder: Path, run: dict[str, Any]) -> Iterator[duckdb.DuckDB
         "listed": run["list"]["listed"],
         "root_store": run["root_store"]["sha256"],
     }
-    with open_database(run["list"]["listed"]) as connection:
-        # A path into an object store brings what DuckDB reads it by.
-        if files := getattr(run_folder, "files_for_queries", None):
-            connection.register_filesystem(files())
+    with open_database(run_folder, run["list"]["listed"]) as connection:
         for name, value in variables.items():
             connection.execute(f"SET VARIABLE {name} = $1", [value])
         # The one border where DuckDB's errors become ours: a part file is read only as far as a query

@@ -6,14 +6,18 @@
 
 -- What figures and checks read, out of Parquet and into tables once: a run has thousands of part files, and
 -- every query would open all of them again. What no query needs stays out: a query that needs more takes it in.
+-- Whether there is a struct is asked of a member that is never null: asked of itself, all its members are read.
 CREATE MACRO part_files("table") AS getvariable('run_folder') || '/' || "table" || '/*.parquet';
-CREATE MACRO code_of(reply) AS CASE WHEN reply IS NOT NULL THEN {code: reply.code} END;
-CREATE MACRO text_of("lookup") AS CASE WHEN "lookup" IS NOT NULL THEN {status: "lookup".status} END;
+CREATE MACRO code_of(reply) AS CASE WHEN reply.code IS NOT NULL THEN {code: reply.code} END;
+CREATE MACRO lists_keyword(keywords, wanted) AS list_contains(
+    list_transform(keywords, lambda keyword: upper(split_part(keyword, ' ', 1))), wanted
+);
+CREATE MACRO text_of("lookup") AS CASE WHEN "lookup".status IS NOT NULL THEN {status: "lookup".status} END;
 CREATE MACRO addresses_of("lookup") AS {
     status: "lookup".status, dnssec_status: "lookup".dnssec_status, cname_chain: "lookup".cname_chain,
     attempts: "lookup".attempts, addresses: "lookup".addresses
 };
-CREATE MACRO tlsa_of("lookup") AS CASE WHEN "lookup" IS NOT NULL THEN {
+CREATE MACRO tlsa_of("lookup") AS CASE WHEN "lookup".status IS NOT NULL THEN {
     status: "lookup".status, dnssec_status: "lookup".dnssec_status, records: "lookup".records
 } END;
 CREATE TABLE domains AS
@@ -25,18 +29,22 @@ FROM read_parquet(part_files('domains'));
 CREATE TABLE mx_hosts AS
 SELECT mx_host, provider, addresses_of(a) AS a, addresses_of(aaaa) AS aaaa
 FROM read_parquet(part_files('mx_hosts'));
-CREATE TABLE sts_policies AS FROM read_parquet(part_files('sts_policies'));
+CREATE TABLE sts_policies AS
+SELECT domain, stage, failure, tls, body IS NOT NULL AS has_body FROM read_parquet(part_files('sts_policies'));
 CREATE TABLE sessions AS
 SELECT mx_host, address, family, attempt, stage, failure, code_of(greeting) AS greeting, greeting_masked,
        hello_command, starttls_offered, starttls_overwritten, code_of(starttls_reply) AS starttls_reply, tls,
-       ehlo_keywords_tls, pushed_back, tlsa_of(tlsa) AS tlsa, tlsa_of(tlsa_expanded) AS tlsa_expanded,
+       lists_keyword(ehlo_keywords_tls, 'REQUIRETLS') AS requiretls, pushed_back, tlsa_of(tlsa) AS tlsa, tlsa_of(tlsa_expanded) AS tlsa_expanded,
        started_at
 FROM read_parquet(part_files('sessions'));
-CREATE TABLE certificates AS SELECT * EXCLUDE (der) FROM read_parquet(part_files('certificates'));
+CREATE TABLE certificates AS
+SELECT sha256, issuer, not_after, key_type, key_bits, dns_names, self_signed
+FROM read_parquet(part_files('certificates'));
 CREATE TABLE session_verdicts AS
-SELECT * EXCLUDE (rule_version, root_store_sha256) FROM read_parquet(part_files('session_verdicts'));
+SELECT * EXCLUDE (rule_version, root_store_sha256, tlsa_present) FROM read_parquet(part_files('session_verdicts'));
 CREATE TABLE domain_verdicts AS
-SELECT * EXCLUDE (rule_version, root_store_sha256, time_used, sts_id, sts_mx_patterns, tlsrpt_ruas, routes)
+SELECT * EXCLUDE (rule_version, root_store_sha256, time_used, sts_id, sts_max_age, sts_mx_patterns,
+                  sts_policy_result, tlsrpt_ruas, primary_pkix_ok, routes)
 FROM read_parquet(part_files('domain_verdicts'));
 -- Large, and read by few: not in memory.
 CREATE VIEW domain_routes AS
@@ -123,7 +131,7 @@ WITH judged AS (
 greeted AS (SELECT DISTINCT mx_host AS asked_mx_host, address FROM sessions WHERE greeting.code = 220)
 SELECT judged.*, greeted.address IS NOT NULL AS reached, provider, family, stage, failure, pushed_back,
        greeting_masked, starttls_overwritten, starttls_offered, starttls_reply.code AS starttls_code, tls,
-       ehlo_keywords_tls, started_at
+       requiretls, started_at
 FROM judged
 JOIN sessions ON sessions.mx_host = asked_mx_host AND sessions.address = judged.address
              AND sessions.attempt = judged.attempt

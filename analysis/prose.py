@@ -1,6 +1,7 @@
 """Prose of the report: written once, in a small part of Markdown, for the page and for report.md alike.
 
-Paragraphs, `code`, *emphasis*, **strong emphasis**, [text](#name of a section), and backslash escapes.
+Paragraphs, `code`, *emphasis*, **strong emphasis**, [text](#name of a section), backslash escapes, and empty
+comments, which show nothing.
 """
 
 import re
@@ -8,8 +9,10 @@ from collections.abc import Iterator
 
 from markupsafe import Markup, escape
 
+_APART = "<!-- -->"
 _INLINE = re.compile(
     r"\\(?P<escaped>[^A-Za-z0-9\s])"
+    rf"|(?P<apart>{_APART})"
     r"|`(?P<code>[^`]+)`"
     r"|\*\*(?P<strong>(?:\\.|[^*\\])+)\*\*"
     r"|\*(?P<em>(?:\\.|[^*\\])+)\*"
@@ -18,9 +21,11 @@ _INLINE = re.compile(
 
 
 def escape_markdown(text: str) -> str:
-    """Return a text so that Markdown shows it as it is, also in a table's cell."""
+    """Return a text so that Markdown shows it as it is, also in a table's cell, and makes no link of it."""
     text = re.sub(r"([\\`*\[\]<>|~#&])", r"\\\1", text)
-    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)
+    text = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)
+    # GitHub looks for addresses after it has read the escapes, but not across inline HTML.
+    return re.sub(r"(?i)((?:https?|ftp):(?=//)|www(?=\.)|@)", rf"\1{_APART}", text)
 
 
 def to_html(markdown: str) -> Markup:
@@ -44,6 +49,8 @@ def _pieces(markdown: str) -> Iterator[Markup]:
         match found.lastgroup:
             case "escaped":
                 yield escape(found["escaped"])
+            case "apart":
+                pass
             case "code":
                 yield Markup("<code>{}</code>").format(found["code"])
             case "target":

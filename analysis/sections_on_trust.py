@@ -118,7 +118,9 @@ SECTIONS_ON_TRUST: tuple[Section, ...] = (
         "The same faults three times over, by record, by RRset and by domain. Published shares differ by "
         "orders of magnitude for this reason alone: 14 %, 3.6 % and 0.025 % are of the same data. A record "
         "of a key that is yet to come matches nothing, and is good practice; an RRset without any match is a "
-        "fault; and most domains are at a few providers that make none.",
+        "fault; and most domains are at a few providers that make none. As in that study, domains whose own "
+        "MX records are insecure count too, though no sender of their mail looks at the TLSA records: this "
+        "is about servers and their records, not about who is protected.",
     ),
     Section(
         "dane_hosted",
@@ -189,8 +191,10 @@ SECTIONS_ON_TRUST: tuple[Section, ...] = (
         DOMAINS,
         "{share} of the reachable mail domains whose answer is known ({count}) are authenticated by DANE or "
         "by an MTA-STS policy that enforces and is kept.",
-        "Nobody seems to have published this share. The table crosses both with PKIX: certificates that are "
-        "valid protect nobody while nothing tells senders to insist on them, and DANE needs none of them.",
+        "Nobody seems to have published this share. It is given of all mail-capable domains too: there a "
+        "domain that was never reached is a no if it publishes nothing that could make it a yes. The table "
+        "crosses both with PKIX: certificates that are valid protect nobody while nothing tells senders to "
+        "insist on them, and DANE needs none of them.",
         cross_unit="reachable mail domain (D3)",
     ),
     Section(

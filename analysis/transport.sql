@@ -39,18 +39,41 @@ WHERE dane_base_domain IS NOT NULL AND len(list_filter(tlsa_records, lambda r: r
 -- Mail-capable domains with such records at a primary MX host.
 CREATE TABLE dane_domains AS SELECT DISTINCT domain FROM P SEMI JOIN tlsa_endpoints USING (mx_host);
 
--- Of those, and of domains where DANE is broken: the primary MX hosts at each address, as judged for the domain.
+-- Routes that figures ask for: of those, of domains where DANE is broken, and of domains whose MTA-STS policy
+-- enforces.
+CREATE TABLE judged_routes AS
+SELECT domain, dane = 'broken' OR has_records AS is_for_dane, enforces, unnest(routes) AS route
+FROM (SELECT *, domain IN (FROM dane_domains) AS has_records,
+             coalesce(sts_record = 'valid' AND sts_policy = 'valid' AND sts_mode = 'enforce', false) AS enforces
+      FROM domain_routes)
+WHERE dane = 'broken' OR has_records OR enforces;
+
+-- The primary MX hosts at each address, as judged for the domain.
 CREATE TABLE dane_routes AS
-WITH routes AS (
-    SELECT domain, unnest(list_filter(routes, lambda route: route.is_primary)) AS route
-    FROM domain_routes
-    WHERE dane = 'broken' OR domain IN (FROM dane_domains)
-)
+WITH routes AS (FROM judged_routes WHERE is_for_dane AND route.is_primary)
 SELECT domain, route.dane AS dane, dane_fault(route.dane, route.dane_reason, supports) AS fault,
        coalesce(reached OR not_asked IS NOT NULL, false) AS is_heard,
        route.mx_host IN (SELECT mx_host FROM tlsa_lookups WHERE security = 'bogus') AS is_bogus
 FROM routes
 LEFT JOIN address_answers ON address_answers.mx_host = route.mx_host AND address_answers.address = route.address;
+
+-- Domains, of those whose MX records are not insecure, that DANE cannot authenticate, whoever answers: the DNS
+-- alone denies it. At an address it does if that is insecure; if the TLSA answer is a denial, insecure or bogus;
+-- or if no record in it is usable. At a domain it does if so everywhere at the primary MX hosts that may exist,
+-- or at one that was reached.
+CREATE VIEW denied_hosts AS
+SELECT mx_host, bool_and(is_denied) AS is_denied, bool_or(is_denied AND reached) AS is_denied_in_reach
+FROM (SELECT mx_host, reached,
+             dane IN ('absent', 'not_applicable', 'unusable')
+             OR (len(tlsa_records) > 0 AND len(list_filter(tlsa_records, lambda r: r.problem IS NULL)) = 0)
+             OR (dane = 'lookup_failed'
+                 AND mx_host IN (SELECT mx_host FROM tlsa_lookups WHERE security = 'bogus')) AS is_denied
+      FROM endpoints)
+GROUP BY mx_host;
+CREATE VIEW dane_denied AS
+SELECT domain FROM P JOIN mail_hosts USING (mx_host) LEFT JOIN denied_hosts USING (mx_host)
+WHERE domain IN (SELECT domain FROM D2 WHERE mx.dnssec_status <> 'insecure')
+GROUP BY domain HAVING bool_and(coalesce(is_denied, false)) OR bool_or(is_denied_in_reach);
 
 -- Domains that provably fail DANE at a primary MX host: what they publish does not fit, or is bogus.
 CREATE VIEW dane_failing AS
@@ -60,10 +83,7 @@ WHERE is_heard AND (place_of_fault(fault) IS NOT NULL OR (dane = 'lookup_failed'
 -- Domains whose MTA-STS policy enforces, each MX host at each address. meets: the policy names it, and its
 -- certificate is valid. counts: not named, or heard, or asked of nobody; what is out of reach is passed over.
 CREATE TABLE enforced_routes AS
-WITH routes AS (
-    SELECT domain, unnest(routes) AS route FROM domain_routes
-    WHERE sts_record = 'valid' AND sts_policy = 'valid' AND sts_mode = 'enforce'
-)
+WITH routes AS (FROM judged_routes WHERE enforces)
 SELECT domain, route.sts_result AS result, coalesce(address_answers.doubt, 0) AS doubt,
        CASE WHEN NOT route.sts_covered THEN false
             WHEN route.pkix_ok IS NOT NULL THEN route.pkix_ok
@@ -88,8 +108,9 @@ FROM enforced_routes GROUP BY domain;
 
 -- One row per mail-capable domain (D2).
 --   dane_correct   the MX records are secure, and every reached primary MX host is authenticated by its TLSA
---                  records. No = insecure MX records, whatever the hosts say; a primary MX host without
---                  secure TLSA records, without a usable one, or that provably fails
+--                  records. No = insecure MX records, or no primary MX host with secure TLSA records of which
+--                  one is usable, whatever the hosts say; a reached primary MX host without such, or that
+--                  provably fails
 --   sts_enforced   a valid record, a valid policy of mode enforce, and every MX host meets it
 --   pkix           every reached primary MX host has STARTTLS and a certificate valid for its own name
 --   authenticated  one of the first two
@@ -103,7 +124,8 @@ WITH judged AS (
            record_verdicts.sts_record, policy_answers.valid AS is_policy_valid, enforcers.meets,
            enforcers.doubt AS sts_doubt,
            domain IN (SELECT domain FROM D3) AS is_reachable,
-           domain IN (SELECT domain FROM dane_failing) AS is_failing,
+           mx_status = 'insecure' OR domain IN (FROM dane_denied) AS is_denied,
+           domain IN (FROM dane_failing) AS is_failing,
            and_passes(answers.every_primary, path_ok AND time_ok AND name_mx_ok) AS pkix
     FROM domain_answers AS answers
     JOIN D2 USING (domain)
@@ -115,7 +137,7 @@ WITH judged AS (
 ),
 answered AS (
     SELECT *,
-           CASE WHEN mx_status = 'insecure' THEN false
+           CASE WHEN is_denied THEN false
                 WHEN dane = 'full' THEN nullif(every_primary, false)
                 WHEN dane = 'broken' THEN nullif(NOT is_failing, true)
                 WHEN dane NOT IN ('unknown', 'withheld') THEN false END AS dane_correct,
@@ -128,9 +150,9 @@ answered AS (
 SELECT domain, is_reachable, mx_status = 'secure' AS is_secure,
        CASE WHEN primary_may_exist THEN dane ELSE 'undeliverable' END AS dane, dane_action,
        dane_correct, sts_enforced, dane_correct OR sts_enforced AS authenticated, pkix,
-       primary_may_exist, primary_may_exist AND dane_correct IS NOT false AS may_be_dane,
+       primary_may_exist, host_may_exist, primary_may_exist AND dane_correct IS NOT false AS may_be_dane,
        host_may_exist AND sts_enforced IS NOT false AS may_be_sts,
-       CASE WHEN mx_status = 'insecure' THEN 0 ELSE doubt END AS dane_doubt,
+       CASE WHEN is_denied THEN 0 ELSE doubt END AS dane_doubt,
        coalesce(sts_doubt, 0) AS sts_doubt, doubt AS pkix_doubt, every_primary
 FROM answered;
 

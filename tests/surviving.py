@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from crawler.records import TABLES
 from tests.test_lab_run import ROOT, finished, survey, wait_for
@@ -98,6 +99,22 @@ def surveyed_lab(folder: Path, names: int = NAMES) -> Iterator[Surveyed]:
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
+
+
+@pytest.fixture(scope="module", name="lab")
+def lab_of_a_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surveyed]:
+    """Run a lab for the tests of one module."""
+    with surveyed_lab(tmp_path_factory.mktemp("surveyed")) as surveyed:
+        yield surveyed
+
+
+@pytest.fixture(scope="module", name="undisturbed")
+def undisturbed_run(lab: Surveyed) -> Path:
+    """Return a run that nothing disturbed, and that agrees with the lab's truth."""
+    run = lab.folder / "undisturbed"
+    lab.finish(run)
+    assert lab.disagreements(run).startswith("0 disagreements")
+    return run
 
 
 def observed(run: Path) -> dict[str, dict[tuple[Any, ...], Any]]:

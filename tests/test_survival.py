@@ -5,7 +5,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,9 @@ from tests.surviving import (
     all_end,
     children,
     differences,
+    lab_of_a_module,  # noqa: F401 - the fixture `lab`
     observed,
-    surveyed_lab,
+    undisturbed_run,  # noqa: F401 - the fixture `undisturbed`
     workers,
 )
 from tests.test_lab_run import survey, wait_for
@@ -28,20 +29,6 @@ LONGEST_SECONDS = 4.0
 """From a start, or from when there are worker processes, to a kill."""
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surveyed]:
-    with surveyed_lab(tmp_path_factory.mktemp("survival")) as surveyed:
-        yield surveyed
-
-
-@pytest.fixture(scope="module")
-def undisturbed(lab: Surveyed) -> Path:
-    run = lab.folder / "undisturbed"
-    lab.finish(run)
-    assert lab.disagreements(run).startswith("0 disagreements")
-    return run
 
 
 def kill_coordinator(process: subprocess.Popen[str], moments: random.Random) -> bool:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,27 +15,19 @@ from crawler.cli import STOPPED, USAGE
 from crawler.settings import load_settings, resolver_endpoint
 from tests.dns_relay import dns_relay
 from tests.servers.namespace import cannot_run, program
-from tests.surviving import Surveyed, differences, observed, surveyed_lab
+from tests.surviving import (
+    Surveyed,
+    differences,
+    lab_of_a_module,  # noqa: F401 - the fixture `lab`
+    observed,
+    undisturbed_run,  # noqa: F401 - the fixture `undisturbed`
+)
 from tests.test_lab_run import ROOT, finished, wait_for
 
 SIZES = ("120k", "300k", "700k", "1200k")
 """Of the disk, one after another: the first is full soon, the last late."""
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surveyed]:
-    with surveyed_lab(tmp_path_factory.mktemp("outages")) as surveyed:
-        yield surveyed
-
-
-@pytest.fixture(scope="module")
-def undisturbed(lab: Surveyed) -> Path:
-    run = lab.folder / "undisturbed"
-    lab.finish(run)
-    assert lab.disagreements(run).startswith("0 disagreements")
-    return run
 
 
 def mounting() -> list[str]:

@@ -10,6 +10,7 @@ WITH wholes AS (
          (SELECT count(*) FROM domain_verdicts WHERE sts_record = 'valid')),
         ('resolvable domain (D1)', (SELECT count(*) FROM D1)),
         ('mail-capable domain (D2)', (SELECT count(*) FROM D2)),
+        ('mail-capable domain (D2), determined', (SELECT count(*) FROM D2)),
         ('mail-capable domain (D2), lookup answered', (SELECT count(*) FROM D2)),
         ('mail-capable domain (D2), status known', (SELECT count(*) FROM D2)),
         ('reachable mail domain (D3)', (SELECT count(*) FROM D3)),

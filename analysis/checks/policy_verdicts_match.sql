@@ -10,7 +10,7 @@ SELECT domain, 'policy ' || sts_policy || ' without a fetch'
 FROM domain_verdicts ANTI JOIN sts_policies USING (domain) WHERE sts_policy <> 'not_attempted'
 UNION ALL
 SELECT domain, 'policy valid without a text'
-FROM domain_verdicts JOIN sts_policies USING (domain) WHERE sts_policy = 'valid' AND body IS NULL
+FROM domain_verdicts JOIN sts_policies USING (domain) WHERE sts_policy = 'valid' AND NOT has_body
 UNION ALL
 SELECT domain, 'policy ' || sts_policy || ', mode ' || coalesce(sts_mode, 'none known')
 FROM domain_verdicts WHERE (sts_policy = 'valid') <> (sts_mode IS NOT NULL)

@@ -10,17 +10,13 @@ CREATE MACRO state_of(answer, otherwise) AS
 
 CREATE TABLE answers AS
 WITH memberships AS (
-    SELECT D0.domain,
-           CASE WHEN D0.domain IN (SELECT domain FROM D2) THEN 'unknown'
-                WHEN NOT was_answered(D0.mx.status) THEN 'unknown'
-                WHEN mx_kind IN ('null_mx', 'no_domain') THEN 'outside'
-                WHEN mx_kind = 'no_mx' AND was_answered(a.status) AND was_answered(aaaa.status) THEN 'outside'
-                ELSE 'unknown' END AS without_answer
-    FROM D0 LEFT JOIN mx_hosts ON mx_kind = 'no_mx' AND mx_hosts.mx_host = D0.domain
+    SELECT domain, mx,
+           CASE WHEN domain IN (FROM without_mail) THEN 'outside' ELSE 'unknown' END AS without_answer
+    FROM D0
 ),
 -- Where no mail can be delivered to any primary MX host, no server can have an answer.
 reach AS (
-    SELECT memberships.*, mx.dnssec_status, D2.domain IS NOT NULL AS is_mail_capable,
+    SELECT memberships.*, memberships.mx.dnssec_status, D2.domain IS NOT NULL AS is_mail_capable,
            CASE WHEN primary_may_exist IS false THEN 'outside' ELSE without_answer END AS without_server
     FROM memberships
     LEFT JOIN D2 USING (domain)

@@ -12,7 +12,7 @@ WITH compared AS (
     JOIN asked_addresses AS other USING (mx_host, address)
     WHERE other.run = vantage_pairs.other AND one.offered IS NOT NULL AND other.offered IS NOT NULL
 )
-SELECT mx_host, address, any_value(provider) AS provider, count(*) FILTER (disagrees) AS disagreements,
+SELECT mx_host, address, min(provider) AS provider, count(*) FILTER (disagrees) AS disagreements,
        count(*) AS compared, bool_or(is_marked) FILTER (disagrees) AS is_marked,
        list_sort(list(DISTINCT run_without) FILTER (disagrees)) AS runs_without
 FROM compared

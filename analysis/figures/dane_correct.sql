@@ -2,11 +2,13 @@
 -- was reached has secure TLSA records of which one matches the server's certificate.
 -- Two denominators. Mail-capable domains with secure MX records: those whose senders would look for TLSA records
 -- at all, as published counts have it. Reachable mail domains (D3): beside the headline.
--- No: insecure MX records, whatever the hosts say; or a primary MX host without secure TLSA records, without a
--- usable one, or that provably fails: no record matches, no TLS, a bogus TLSA answer. Not known: no primary MX
--- host gave an answer or one was not asked, a TLSA lookup got no answer, no trusted resolver. Bounds of the second:
--- of D3, and of the mail-capable domains (D2) never reached that may be a yes; those that DNS alone makes a no are
--- in no bound ('never'): nobody knows whether they are in D3.
+-- No, from the DNS alone: insecure MX records, whatever the hosts say; or no primary MX host has secure TLSA records
+-- behind a secure address, of which one is usable (a bogus answer is none). No besides: a reached primary MX host
+-- without such records, or that provably fails: no record matches, no TLS. Not known: no primary MX host with such
+-- records gave an answer, or one was not asked, a TLSA lookup got no answer, no trusted resolver. Bounds of the
+-- second: of D3, and of the mail-capable domains (D2) never reached that may be a yes; those that DNS alone makes a
+-- no are in no bound ('never'): nobody knows whether they are in D3. Over all of D2, where they are a no: figure
+-- authenticated_transport, by DANE.
 -- class, sender: all domains with secure MX records. class: the verdict on the domain, and undeliverable: no
 -- primary MX host has a usable name and an address. sender: what a sender that does DANE would do; unknown, where
 -- it hangs on what is not known. Plain counts, so without bounds; each adds up to the whole. Rules: transport.sql.

@@ -6,7 +6,10 @@
 --                  records authenticates the server
 --   mail domain    (D2) with such RRsets at a primary MX host. Mismatched: some primary MX host is, at some
 --                  address; a certificate may be for the domain itself where its MX records are secure
--- Only secure TLSA records behind secure address records count: of others no sender asks (figure dane_hosted).
+-- Only secure TLSA records behind secure address records count: of others no sender asks (figure dane_hosted). They
+-- count whatever the MX records are: also those of mail domains whose own MX records are insecure, whose senders
+-- ask for none. That is as the published study has it, and tells whether servers are set up rightly; how many domains
+-- DANE protects is figure dane_correct.
 -- mismatched: of those whose server completed TLS, or provably has none; the reasons add up to it, the first in
 -- their order that applies. no TLS: the server provably has none, so nothing can match. Not known: no server was
 -- heard, it fell silent, or its refusal was for now.

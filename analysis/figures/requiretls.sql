@@ -3,12 +3,7 @@
 -- No: one of them does not list it, or the host does not support STARTTLS. Not known: the host gave no
 -- answer, or none of its addresses answered EHLO inside TLS. Bounds as in starttls_by_host.
 WITH hosts AS (
-    SELECT mx_host,
-           bool_and(list_contains(
-               list_transform(ehlo_keywords_tls, lambda keyword: upper(split_part(keyword, ' ', 1))),
-               'REQUIRETLS'
-           )) AS listed
-    FROM tls_addresses GROUP BY mx_host
+    SELECT mx_host, bool_and(requiretls) AS listed FROM tls_addresses GROUP BY mx_host
 )
 SELECT 'REQUIRETLS' AS stratum, 'MX host, determined (of H)' AS unit,
        unnest("row")

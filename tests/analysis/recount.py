@@ -96,11 +96,10 @@ class Recount:
 
     def is_reached(self, host: str) -> bool:
         """Whether some address greeted with 220, at whatever attempt."""
-        return any(
-            session["greeting.code"] == 220
-            for address in self.addresses[host]
-            for session in self.sessions[host, address]
-        )
+        return any(self._greeted(host, address) for address in self.addresses[host])
+
+    def _greeted(self, host: str, address: str) -> bool:
+        return any(session["greeting.code"] == 220 for session in self.sessions[host, address])
 
     def at_address(self, host: str, address: str) -> Answer:
         """Whether an address supports STARTTLS, by its last session."""
@@ -143,7 +142,7 @@ class Recount:
     def dane(self, domain: str) -> Answer:
         """Whether DANE authenticates a domain; broken only by what is known to be at fault."""
         verdict = self.verdicts[domain]
-        if domain not in self.secure:
+        if domain not in self.secure or self._is_denied(domain):
             return False
         match verdict["dane"]:
             case "full":
@@ -154,6 +153,24 @@ class Recount:
                 faults = [self._is_at_fault(route) for route in verdict["routes"] if route["is_primary"]]
                 return False if any(faults) else None
         return False
+
+    def _is_denied(self, domain: str) -> bool:
+        """Whether the DNS alone says that DANE cannot authenticate a domain."""
+        found = {
+            (host, address): self._cannot_be_dane(host, address)
+            for host, is_primary in self.mail[domain].items()
+            if is_primary
+            for address in self.addresses[host]
+        }
+        greeted = [answer for at, answer in found.items() if self._greeted(*at)]
+        return any(greeted) or (bool(found) and all(found.values()))
+
+    def _cannot_be_dane(self, host: str, address: str) -> bool:
+        verdict, session = self.judged[host, address], self.sessions[host, address][-1]
+        if verdict["dane"] == "lookup_failed":
+            return "bogus" in (session["tlsa.dnssec_status"], session.get("tlsa_expanded.dnssec_status"))
+        problems = [record["problem"] for record in verdict["tlsa_records"]]
+        return verdict["dane"] in ("absent", "not_applicable") or (bool(problems) and None not in problems)
 
     def _is_at_fault(self, route: Row) -> bool:
         if route["address"] is None or not self.is_reached(route["mx_host"]):
@@ -184,8 +201,9 @@ class Recount:
         )
 
     def _enforcing(self) -> list[str]:
-        """Return the listed domains whose policy enforces, or may, as nothing is known of it."""
-        records = [row for row in self.verdicts.values() if row["sts_record"] == "valid"]
+        """Return the domains with mail whose policy enforces, or may, as nothing is known of it."""
+        records = [self.verdicts[domain] for domain in self.mail]
+        records = [row for row in records if row["sts_record"] == "valid"]
         return [
             row["domain"]
             for row in records

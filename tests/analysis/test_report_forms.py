@@ -21,6 +21,9 @@ from tests.analysis.small_run import SmallRun
 
 _NEXT_MONTH = "2026-09-22T12:00:00+00:00"
 _HOSTILE = "<b>|_a_*b*`c`[d](e)~&#1;\\ %$^{} é"
+_LINKS = "http://a.example/ (https://www.b.example) *ftp://c.example www.d.example WWW.e.example f@g.example"
+_AUTOLINKED = re.compile(r"(?i)(?:https?|ftp)://|www\.|[\w.+-]@[\w-]")
+"""What GitHub makes a link of in a text, even escaped; what inline HTML keeps apart is none."""
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +81,22 @@ def test_what_a_list_is_called_is_escaped_in_every_form(hostile: Path) -> None:
     assert "<b>" not in (hostile / "report.html").read_text(encoding="utf-8")
 
 
+def test_no_text_of_others_becomes_a_link(tmp_path: Path) -> None:
+    run = known_run()
+    issued = run.certificate("linked", issuer=f"O={_LINKS.replace(',', ' ')}")
+    run.domain("linked.test", "10 mx.linked.test")
+    run.host("mx.linked.test", "192.0.2.200", provider="www.linked.test")
+    run.session("mx.linked.test", "192.0.2.200", chain=(issued,))
+    listed = {"name": _LINKS, "sha256": "00", "listed": 20, "rejected": 0}
+    folder = run.write(tmp_path, list=listed, settings={"contact_url": "https://www.scan.example/?a=b@c"})
+    render_report(folder)
+    text = re.sub(r"`[^`]*`", "", markdown(folder))
+    shown = text.replace("<!-- -->", "")
+    for link in ("http://a.example/", "www.d.example", "f@g.example", "www.linked.test", "https://www.scan"):
+        assert link in shown
+    assert _AUTOLINKED.findall(text) == []
+
+
 def test_the_table_for_papers_needs_no_package_and_is_rectangular(folder: Path) -> None:
     text = (folder / "headline.tex").read_text(encoding="utf-8")
     assert text.isascii()
@@ -111,7 +130,9 @@ def test_prose_is_the_same_in_both_forms() -> None:
     )
 
 
-@pytest.mark.parametrize("text", [_HOSTILE, "**", "\\", "`", "[x](#y)", "_x_ a_b", "*a*b*c*", "~~~", "# x"])
+@pytest.mark.parametrize(
+    "text", [_HOSTILE, _LINKS, "**", "\\", "`", "[x](#y)", "_x_ a_b", "*a*b*c*", "~~~", "# x"]
+)
 def test_an_escaped_text_is_shown_as_it_is(text: str) -> None:
     shown = inline_html(escape_markdown(text)).unescape()
     assert shown == text

@@ -102,6 +102,65 @@ def test_only_what_is_known_to_fail_is_a_no(
     assert (counts(row), row.unknown) == ((0, known), unknown)
 
 
+DENIED = [
+    Tlsa("absent", dnssec="secure"),
+    Tlsa("absent"),
+    Tlsa("absent", "3 1 1 untried"),
+    Tlsa("not_applicable", "3 1 1 untried", dnssec="secure"),
+    Tlsa("unknown", "0 0 1 pkix_usage", dnssec="secure"),
+    Tlsa("lookup_failed", dnssec="bogus"),
+]
+"""What is known from the DNS alone to authenticate nobody."""
+MAY_BE_DANE = [
+    Tlsa("unknown", "3 1 1 untried", dnssec="secure"),
+    Tlsa("unknown", "0 0 1 pkix_usage", "3 1 1 untried", dnssec="secure"),
+    Tlsa("lookup_failed", dnssec="indeterminate"),
+]
+
+
+def silent_domains(outcome: str) -> SmallRun:
+    """Return a run with a domain for each, whose only MX host gave no answer, and as secure as can be."""
+    run = SmallRun()
+    for number, tlsa in enumerate([*DENIED, *MAY_BE_DANE]):
+        run.domain(f"d{number}.test", f"10 mx{number}.test", dnssec="secure", dane="unknown")
+        run.host(f"mx{number}.test", f"192.0.2.{number}", dnssec="secure")
+        for is_last in (False, True):  # what failed for now was asked twice
+            run.session(f"mx{number}.test", f"192.0.2.{number}", outcome, tlsa=tlsa, last=is_last)
+    return run
+
+
+@pytest.mark.parametrize(("outcome", "never"), [("unreachable", len(DENIED)), ("hello_failed", 0)])
+def test_a_silent_host_that_publishes_nothing_to_match_cannot_be_dane(
+    tmp_path: Path, outcome: str, never: int
+) -> None:
+    rows = compute_figures(silent_domains(outcome).write(tmp_path))
+    row = row_of(rows, "dane_correct", "DANE correct", SECURE)
+    assert (counts(row), row.unknown, row.never) == ((0, len(DENIED)), len(MAY_BE_DANE), 0)
+    for figure, stratum in (("dane_correct", "DANE correct"), ("authenticated_transport", "by DANE")):
+        row = row_of(rows, figure, stratum, "(of D3)")
+        assert (counts(row), row.unknown, row.never) == ((0, len(DENIED) - never), len(MAY_BE_DANE), never)
+    assert run_checks(tmp_path, rows) == []
+
+
+def test_one_primary_host_that_may_be_dane_is_enough_while_no_other_is_reached(tmp_path: Path) -> None:
+    run = SmallRun()
+    for name in ("a", "b", "c"):
+        second = {"a": "mx.may", "b": "mx.lost", "c": "mx.open"}[name]
+        run.domain(f"{name}.test", "10 mx.none.test", f"10 {second}.test", dnssec="secure", dane="unknown")
+    for number, (name, outcome, tlsa) in enumerate(
+        [
+            ("none", "unreachable", DENIED[0]),
+            ("may", "unreachable", MAY_BE_DANE[0]),
+            ("open", "hello_failed", DENIED[0]),
+        ]
+    ):
+        run.host(f"mx.{name}.test", f"192.0.2.{number}", dnssec="secure")
+        run.session(f"mx.{name}.test", f"192.0.2.{number}", outcome, tlsa=tlsa)
+    run.host("mx.lost.test", status="servfail")
+    row = row_of(compute_figures(run.write(tmp_path)), "dane_correct", "DANE correct", SECURE)
+    assert (counts(row), row.unknown) == ((0, 1), 2)
+
+
 def test_what_rests_on_a_sample_says_so_and_what_the_dns_says_does_not(tmp_path: Path) -> None:
     run = SmallRun()
     matched = Tlsa("matched", "3 1 1 matched", dnssec="secure")
@@ -150,8 +209,33 @@ def test_a_policy_that_no_mx_host_answered_to_is_not_known_to_fail(tmp_path: Pat
     rows = compute_figures(run.write(tmp_path))
     row = row_of(rows, "mta_sts_enforce", "an MX host fails")
     assert (counts(row), row.unknown) == ((0, 1), 1)
-    row = row_of(rows, "authenticated_transport", "by MTA-STS")
+    row = row_of(rows, "authenticated_transport", "by MTA-STS", "(of D3)")
     assert (counts(row), row.unknown, row.never) == ((1, 1), 1, 0)
+
+
+def test_a_policy_of_a_domain_without_a_mail_host_is_neither_kept_nor_broken(tmp_path: Path) -> None:
+    run = SmallRun()
+    enforce: dict[str, Any] = {"sts": "valid", "policy": "valid", "mode": "enforce", "consistent": None}
+    run.domain("good.test", "10 mx.good.test", **enforce)
+    run.host("mx.good.test", "192.0.2.1")
+    run.session("mx.good.test", "192.0.2.1")
+    run.domain("null.test", "0 .", kind="null_mx", **enforce)
+    run.domain("bare.test", **enforce)
+    run.host("bare.test")
+    run.domain("other.test", uncovered=("other.test",), **enforce)
+    run.host("other.test")
+    run.domain("dead.test", "10 mx.dead.test", uncovered=("mx.dead.test",), **enforce)
+    run.host("mx.dead.test")
+    run.domain("lost.test", **enforce)
+    run.host("lost.test", status="servfail")
+    run.domain("mute.test", status="timeout", **enforce)
+    rows = compute_figures(run.write(tmp_path))
+    for stratum in ("enforce, and an MX host fails", "an MX host fails", "reason: sts-policy-invalid"):
+        row = row_of(rows, "mta_sts_enforce", stratum)
+        assert (counts(row), row.unknown, row.never) == ((0, 1), 2, 4)
+    assert counts(row_of(rows, "mta_sts_enforce", "sender: undeliverable")) == (4, 7)
+    assert counts(row_of(rows, "mta_sts_enforce", "sender: unknown")) == (3, 7)
+    assert run_checks(tmp_path, rows) == []
 
 
 def test_a_backup_counts_for_mta_sts_and_not_for_dane_and_who_was_not_asked_is_not_known(

@@ -76,10 +76,15 @@ TRUSTED = {
     ("mta_sts_enforce", "sender: refuse", ""): (3, 8, 0),
     ("mta_sts_enforce", "sender: unknown", ""): (2, 8, 0),
     # Yes: a by both, b and e by DANE, c by MTA-STS. Not known: g, l, o, y; h and x, which were not reached.
-    ("authenticated_transport", "authenticated", ""): (4, 21, 6, 2),
-    ("authenticated_transport", "by DANE", ""): (3, 22, 4, 3),
-    ("authenticated_transport", "by MTA-STS", ""): (2, 23, 4, 2),
-    ("authenticated_transport", "by both", ""): (1, 24, 2, 3),
+    ("authenticated_transport", "authenticated", "(of D3)"): (4, 21, 6, 2),
+    ("authenticated_transport", "by DANE", "(of D3)"): (3, 22, 4, 3),
+    ("authenticated_transport", "by MTA-STS", "(of D3)"): (2, 23, 4, 2),
+    ("authenticated_transport", "by both", "(of D3)"): (1, 24, 2, 3),
+    # No besides: w, and x but for its record, which the DNS alone decides. Never: n.
+    ("authenticated_transport", "authenticated", "(D2), determined"): (4, 22, 6, 1),
+    ("authenticated_transport", "by DANE", "(D2), determined"): (3, 24, 4, 1),
+    ("authenticated_transport", "by MTA-STS", "(D2), determined"): (2, 24, 4, 1),
+    ("authenticated_transport", "by both", "(D2), determined"): (1, 26, 2, 1),
     ("authenticated_transport", "DANE yes: MTA-STS yes, PKIX yes", ""): (1, 25, 0),  # a
     ("authenticated_transport", "DANE yes: MTA-STS no, PKIX yes", ""): (1, 25, 0),  # b
     ("authenticated_transport", "DANE yes: MTA-STS no, PKIX no", ""): (1, 25, 0),  # e
