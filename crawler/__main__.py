@@ -4,9 +4,12 @@ Every worker process begins by running the command's script once more, up to the
 import there what only the coordinator needs, which takes a second.
 """
 
+from crawler.own_process import claim_process
+
 
 def main() -> None:
     """Run the command line."""
+    claim_process()
     from crawler.cli import main as run
 
     run()

@@ -26,9 +26,10 @@ from crawler.lane import (
     run_lane,
 )
 from crawler.open_shard import partials_folder, rows_in_partials
-from crawler.processes import Flag, end_with_parent, prepare_process
+from crawler.processes import Flag, begin_process, prepare_process
 from crawler.settings import Settings
 from crawler.stage import QUEUES, Stage, shard_sizes
+from crawler.storing.hold import Hold, holds
 from crawler.storing.run_folder import RunFolder
 from crawler.storing.whole_file import remove_folder
 from crawler.watching.feedback import Feedback, Pace
@@ -130,7 +131,10 @@ class Engine:
             )
             for shards in dealt
         ]
-        self._run_lanes(stage, lanes, _Heard(left), watch if stage.is_paced else None)
+        heard = _Heard(left)
+        self._run_lanes(stage, lanes, heard, watch if stage.is_paced else None)
+        if heard.left:  # a worker died that had written what it did, and not reported it yet
+            self.feedback.advance(heard.left, {})
         remove_folder(partials_folder(run, stage))
         for table in stage.tables:
             if not run.shards(table):  # a table without rows still has its schema
@@ -160,7 +164,9 @@ class Engine:
         finally:
             if pending:
                 self.channels.stop.set()
-                wait(pending)
+                # What has not begun must not: there may be nobody left to end it. A cluster has all of them
+                # cancelled here, and waits for its workers when it is let go.
+                wait({lane for lane in pending if not lane.cancel()})
 
     def _mind(self, watch: Watch | None) -> None:
         """Pause the lanes when the watch begins to know of a problem, and let them go on when it is over."""
@@ -235,7 +241,7 @@ def open_engine(workers: int, feedback: Feedback, interruption: Interruption) ->
     context = multiprocessing.get_context("spawn")
     channels = Channels(reports=context.SimpleQueue(), stop=Flag(context), pause=Flag(context))
     with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=begin_worker, initargs=(channels,)
+        workers, mp_context=context, initializer=begin_worker, initargs=(channels, holds())
     ) as executor:
         yield Engine(
             executor=executor,
@@ -277,8 +283,8 @@ def sigint_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def begin_worker(channels: Channels) -> None:
+def begin_worker(channels: Channels, holds: Iterable[Hold] = ()) -> None:
     """Prepare this process for lanes; called when it begins."""
-    end_with_parent()
+    begin_process(holds)
     join_channels(channels)
     prepare_process()

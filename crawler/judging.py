@@ -21,10 +21,11 @@ from crawler.begun_judging import VERDICTS, Basis, take_up
 from crawler.engine import Interruption, StoppedError, sigint_blocked
 from crawler.lane import REPORT_SECONDS
 from crawler.outcomes import Outcome
-from crawler.processes import end_with_parent
+from crawler.processes import begin_process
 from crawler.records import AddressLookup, Certificate, SessionVerdict, TlsaLookup
 from crawler.schema import record_maker
 from crawler.stage import Row, read_work, shard_sizes, work_list
+from crawler.storing.hold import holds
 from crawler.storing.run_folder import RunFolder
 from crawler.verdict_lists import ROUTE_LISTS, SESSION_LISTS, list_routes, list_sessions
 from crawler.verdicts import RULE_VERSION
@@ -116,7 +117,9 @@ def _judges(rows: int, workers: int, executor: Executor | None) -> Iterator[Exec
         yield executor if rows > _ROWS_BEFORE_PROCESSES else None
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as executor:
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=begin_process, initargs=(holds(),)
+    ) as executor:
         yield executor
 
 

@@ -12,11 +12,9 @@ from crawler.storing.digests import sha256_of
 from crawler.storing.object_store import ObjectPath
 from crawler.storing.run_folder import RunFolder, RunFolderError
 from crawler.storing.run_lock import is_alive
-from crawler.storing.whole_file import remove_folder
+from crawler.storing.whole_file import remove_folder, wanted_name
 from crawler.watching.feedback import Feedback
 
-_ASIDE = re.compile(r"\..+\.\d+")
-"""What a file is called that was not written to its end."""
 _CERTIFICATE_PART = re.compile(r"(?P<stage>[a-z_]+)-(?P<shard>\d+)(-\d+)?\.parquet")
 
 _VERDICTS = ("session_verdicts/", "domain_verdicts/")
@@ -60,7 +58,7 @@ def sweep(run: RunFolder) -> None:
     """Remove what processes that were killed left behind. The caller holds the run's lock."""
     for folder in (run.path, *(path for path in run.path.iterdir() if path.is_dir() and path.name != "lab")):
         for path in folder.rglob(".*") if folder != run.path else folder.glob(".*"):
-            if path.is_file() and _ASIDE.fullmatch(path.name):
+            if wanted_name(path.name) and path.is_file():
                 path.unlink(missing_ok=True)
     remove_folder(run.work_path(".spilled"))
 

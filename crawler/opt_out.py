@@ -61,7 +61,7 @@ class OptOut:
             octets = place(path).read_bytes()
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             why = error.strerror if isinstance(error, OSError) else error
-            raise OptOutError(f"setting opt_out: {path!r}: {why}") from None
+            raise OptOutError(f"setting opt_out: {path!r}: {why}") from error
         domains: set[str] = set()
         networks: list[IPv4Network | IPv6Network] = []
         for number, line in enumerate(octets.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):

@@ -18,6 +18,12 @@ _TURNS_PER_SWEEP = 10_000
 """Turns between two searches for places that nobody waits for."""
 
 
+def longest_gap(settings: Settings) -> float:
+    """Return after how many seconds no session that another pacer gave a turn matters; a pause may."""
+    rates = (settings.sessions_per_second_per_network, settings.sessions_per_second_per_provider)
+    return max(settings.address_gap_seconds, *map(gap_of, rates))
+
+
 @dataclass(slots=True)
 class Turn:
     """One session's turn."""

@@ -4,10 +4,13 @@ import gc
 import multiprocessing
 import os
 import threading
+from collections.abc import Iterable
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 
 from crawler.file_limit import raise_file_limit
+from crawler.own_process import claim_process
+from crawler.storing.hold import Hold, keep_to
 
 KILLED = 1
 """Exit status of a worker process whose coordinator is gone."""
@@ -34,6 +37,16 @@ class Flag:
     def is_set(self) -> bool:
         """Tell whether it is set."""
         return bool(self._octet.value)
+
+
+def begin_process(holds: Iterable[Hold] = ()) -> None:
+    """Begin a worker process of this machine: it is this program's alone, and ends with its coordinator.
+
+    holds: of the coordinator, on the run that both change.
+    """
+    claim_process()
+    end_with_parent()
+    keep_to(holds)
 
 
 def end_with_parent() -> None:

@@ -16,12 +16,13 @@ import pyarrow.compute as pc
 from crawler.control_checks import outages
 from crawler.mending import is_being_judged
 from crawler.open_shard import partials_folder, rows_in_partials
+from crawler.preparing import read_manifest
 from crawler.records import TABLES
 from crawler.stage import Stage, shard_sizes, work_list
 from crawler.storing.object_store import ObjectPath, written_since
 from crawler.storing.parquet_files import count_rows, open_parquet
 from crawler.storing.run_folder import RunFolder, shard_of
-from crawler.survey import STAGES, read_manifest
+from crawler.survey import STAGES
 from crawler.watching.progress import duration_text, rate_text, waits_text
 from crawler.watching.run_now import read_now
 

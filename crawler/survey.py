@@ -1,19 +1,14 @@
-"""The survey: prepares a run folder, and takes it through its stages, going on where it stopped."""
+"""The survey: takes a run folder through its stages, going on where it stopped."""
 
-import importlib.metadata
-import platform
 import time
-from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from crawler import __version__
 from crawler.begun_judging import forget_judging
 from crawler.control_watch import ControlWatch
-from crawler.domain_list import DomainList
 from crawler.endpoint_lists import list_endpoints, list_remainder, list_retries, list_unsettled
 from crawler.engine import Engine, Interruption
 from crawler.judging import judge
@@ -23,10 +18,10 @@ from crawler.mending import (
     is_being_judged,
     mend,
     sweep,
-    sweep_beside,
     without_verdicts,
 )
 from crawler.opt_out import OptOut
+from crawler.preparing import read_manifest
 from crawler.records import TABLES
 from crawler.session_stages import PROBE, REMAINDER, RETRY, SETTLE
 from crawler.settings import Settings, plain
@@ -39,10 +34,7 @@ from crawler.verdicts.pkix import RootStore
 from crawler.watching.feedback import Feedback
 from crawler.watching.pacing_time import least_seconds
 from crawler.watching.stage_summaries import summarize_judging, summarize_stages
-from crawler.work_lists import gather_certificates, list_domains, list_hosts
-
-FORMAT_VERSION = 1
-"""Version of the run folder's layout and schemas."""
+from crawler.work_lists import gather_certificates, list_hosts
 
 STAGES = (RESOLVE, HOSTS, PROBE, REMAINDER, RETRY, SETTLE)
 """The stages that ask the network, in order."""
@@ -56,112 +48,6 @@ _WORK_LISTS = {
     RETRY.name: list_retries,
     SETTLE.name: list_unsettled,
 }
-_PACKAGES = (
-    "certifi",
-    "cryptography",
-    "dnspython",
-    "duckdb",
-    "pyarrow",
-    "pyopenssl",
-    "publicsuffixlist",
-    "trio",
-)
-_MANIFEST_ENTRIES = ("run_id", "list", "settings", "lab", "versions", "started_at", "finished_at")
-_FREE_TO_CHANGE = {
-    "workers",
-    "save_seconds",
-    "domains_in_flight",
-    "questions_in_flight",
-    "sessions_in_flight",
-    "endpoints_waiting",
-    "policy_fetches_per_address",
-    "root_store",
-    "contact_page",
-    "opt_out",
-    "control_hosts",
-    "control_interval_seconds",
-    "sessions_per_address",
-    "address_gap_seconds",
-    "sessions_per_second_per_network",
-    "sessions_per_second_per_provider",
-    "sessions_per_second",
-}
-"""Settings that do not change what is observed: a stopped run may go on with others."""
-
-
-def prepare(
-    run: RunFolder, domain_list: DomainList, settings: Settings, lab: Mapping[str, Any] | None
-) -> None:
-    """Make the run folder for a list, or accept the one that stands if it is of this list and these settings.
-
-    `lab` names the loopback internet that is surveyed; None: the real one. Raises RunFolderError for a
-    folder that is something else, or a run of something else.
-    """
-    identity = {
-        "list": {
-            "name": domain_list.name,
-            "sha256": domain_list.sha256,
-            "listed": len(domain_list.domains),
-            "rejected": len(domain_list.rejected),
-        },
-        "settings": plain(settings),
-        "lab": lab,
-    }
-    if run.exists():
-        _refuse_if_other(run, identity)
-        return
-    started_at = datetime.now(UTC)
-    manifest = {
-        "format_version": FORMAT_VERSION,
-        "run_id": f"{started_at:%Y%m%dT%H%M%SZ}-{domain_list.sha256[:8]}",
-        **identity,
-        "versions": _versions(),
-        "started_at": started_at.isoformat(timespec="seconds"),
-        "finished_at": None,
-    }
-    sweep_beside(run)
-    with run.made_aside() as aside:
-        aside.write_rejected(domain_list.rejected)
-        list_domains(aside, domain_list.domains, settings)
-        aside.digests.note(work_list(aside, RESOLVE.name))
-        aside.write_manifest(manifest)
-
-
-def _refuse_if_other(run: RunFolder, identity: dict[str, Any]) -> None:
-    manifest = read_manifest(run)
-    theirs, ours = manifest["settings"], identity["settings"]
-    version = manifest["versions"]["starttls-survey"]
-    if manifest["list"]["sha256"] != identity["list"]["sha256"]:
-        raise RunFolderError(f"{run.path}: holds a run of another list ({manifest['list']['name']})")
-    if version != __version__:
-        raise RunFolderError(f"{run.path}: holds a run of version {version}, not {__version__}")
-    if manifest["lab"] != identity["lab"]:
-        raise RunFolderError(f"{run.path}: holds a run of another internet ({_named(manifest['lab'])})")
-    for name in sorted(theirs.keys() | ours.keys()):
-        if name not in _FREE_TO_CHANGE and theirs.get(name) != ours.get(name):
-            was, is_now = theirs.get(name), ours.get(name)
-            raise RunFolderError(f"{run.path}: holds a run with {name} = {was!r}, not {is_now!r}")
-
-
-def _named(lab: Mapping[str, Any] | None) -> str:
-    return "the real one" if lab is None else f"lab profile {lab['profile']}, seed {lab['seed']}"
-
-
-def read_manifest(run: RunFolder) -> dict[str, Any]:
-    """Return run.json. Raises RunFolderError if there is none, or it is of another format version."""
-    manifest = run.read_manifest()
-    version = manifest.get("format_version")
-    if version != FORMAT_VERSION:
-        raise RunFolderError(f"{run.path}: a run folder of format version {version}, not {FORMAT_VERSION}")
-    missing = [name for name in _MANIFEST_ENTRIES if name not in manifest]
-    if missing:
-        raise RunFolderError(f"{run.path}: run.json lacks {missing[0]}")
-    return manifest
-
-
-def _versions() -> dict[str, str]:
-    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return {"starttls-survey": __version__, "python": platform.python_version(), **versions}
 
 
 def record_start(run: RunFolder, settings: Settings) -> Settings:
@@ -252,6 +138,7 @@ def finish(
     for a run whose observations are not complete, or damaged.
     """
     manifest = read_manifest(run)
+    sweep(run)
     for stage in STAGES:
         if not is_complete(stage, run):
             raise RunFolderError(f"{run.path}: stage {stage.name} is not complete")

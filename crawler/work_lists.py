@@ -4,23 +4,13 @@ DISTINCT does the de-duplication: a host shared by thousands of domains is asked
 """
 
 import glob
-import itertools
-from collections.abc import Iterable, Iterator
 
-import pyarrow as pa
-
-from crawler.domain_list import ListedDomain
 from crawler.records import Certificate
 from crawler.schema import arrow_schema
 from crawler.settings import Settings
 from crawler.stage import certificate_parts, work_list
-from crawler.storing.parquet_files import write_parquet_batches
-from crawler.storing.run_database import ROW_GROUP_ROWS, parts, run_database
+from crawler.storing.run_database import parts, run_database
 from crawler.storing.run_folder import RunFolder
-
-_DOMAINS_SCHEMA = pa.schema(
-    {"domain": pa.string(), "position": pa.int64(), "rank": pa.int64(), "shard": pa.int64()}
-)
 
 # A host is asked if it is among the first so many of any domain that names it.
 _HOSTS = """
@@ -52,22 +42,6 @@ _CERTIFICATES = """
     SELECT * FROM read_parquet(getvariable('parts'))
     QUALIFY row_number() OVER (PARTITION BY sha256) = 1 ORDER BY sha256
 """
-
-
-def list_domains(run: RunFolder, domains: Iterable[ListedDomain], settings: Settings) -> None:
-    """Write the work list of the resolve stage, in the order of the list."""
-    batches = _domain_batches(domains, settings.shard_size)
-    write_parquet_batches(work_list(run, "resolve"), _DOMAINS_SCHEMA, batches)
-
-
-def _domain_batches(domains: Iterable[ListedDomain], shard_size: int) -> Iterator[pa.RecordBatch]:
-    rows = ((d.domain, d.position, d.rank, index // shard_size) for index, d in enumerate(domains))
-    while batch := list(itertools.islice(rows, ROW_GROUP_ROWS)):
-        columns = [
-            pa.array(column, field.type)
-            for column, field in zip(zip(*batch, strict=True), _DOMAINS_SCHEMA, strict=True)
-        ]
-        yield pa.RecordBatch.from_arrays(columns, schema=_DOMAINS_SCHEMA)
 
 
 def list_hosts(run: RunFolder, settings: Settings) -> None:

@@ -2,8 +2,11 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+import itertools
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,9 +18,13 @@ from crawler.cluster import executor as cluster
 from crawler.cluster import heartbeat
 from crawler.cluster import worker as cluster_worker
 from crawler.cluster.executor import BrokenCluster, ClusterError, ClusterExecutor, _translated, open_cluster
-from crawler.cluster.heartbeat import Speech
+from crawler.cluster.heartbeat import Hearing, Speech
 from crawler.cluster.worker import Line, is_busy_with, unfit, versions
+from crawler.commands import survey_commands
+from crawler.commands.onlookers import open_onlookers
+from crawler.commands.survey_commands import Until
 from crawler.engine import Engine, Interruption, StoppedError
+from crawler.judging import _results, _Task
 from crawler.lane import _channels
 from crawler.storing.run_folder import RunFolder
 from crawler.watching.feedback import Feedback
@@ -45,7 +52,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def line_of(run: RunFolder, **changes: Any) -> Line:
-    line = Line("starttls-survey-x", run.path, RUN_ID, versions())
+    line = Line("starttls-survey-x", run.path, RUN_ID, versions(), gap_seconds=0.0)
     return dataclasses.replace(line, **changes)
 
 
@@ -108,7 +115,7 @@ def scheduler() -> Iterator[str]:
 @pytest.fixture
 def engine(run: RunFolder, scheduler: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setattr(cluster_worker, "_prepare", lambda: None)  # this process is not only a worker's
-    with open_cluster(scheduler, run, Feedback(), Interruption()) as engine:
+    with open_cluster(scheduler, run, SETTINGS, Feedback(), Interruption()) as engine:
         yield engine
 
 
@@ -118,6 +125,43 @@ def give(value: object) -> object:
 
 def divide(number: int) -> float:
     return 1 / number
+
+
+def hears_pause() -> bool:
+    return bool(_channels[0].pause.is_set())
+
+
+def await_go_on() -> None:
+    wait_for(lambda: not _channels[0].pause.is_set())
+
+
+@dataclasses.dataclass
+class Stubborn(Feedback):
+    """What is under way goes on although it was told to stop, until the coordinator says that it waits."""
+
+    begun: list[int] = dataclasses.field(default_factory=list)
+    is_awaited: Event = dataclasses.field(default_factory=Event)
+
+    def note(self, text: str, *, paused: bool = False) -> None:
+        if paused:
+            self.is_awaited.set()
+
+
+_stubborn: list[Stubborn] = []
+"""Of the test that runs; what a worker is given is copied, but the worker is in this process."""
+
+
+def judge_stubbornly(task: _Task) -> tuple[int, dict[str, int]]:
+    _stubborn[0].begun.append(task.shard)
+    wait_for(_stubborn[0].is_awaited.is_set)
+    return 0, {}
+
+
+@pytest.fixture
+def stubborn(monkeypatch: pytest.MonkeyPatch) -> Stubborn:
+    monkeypatch.setattr(cluster_worker, "_prepare", lambda: None)
+    _stubborn[:] = [Stubborn()]
+    return _stubborn[0]
 
 
 def await_stop(folder: Path) -> tuple[bool, bool]:
@@ -135,7 +179,8 @@ def test_a_function_is_called_on_a_worker_and_its_error_comes_back(engine: Engin
 def test_some_workers_can_be_kept_standing_by(run: RunFolder) -> None:
     with local_cluster(2) as address:
         for most, at_once in ((0, 2), (1, 1), (5, 2)):
-            with open_cluster(address, run, Feedback(), Interruption(), workers=most) as engine:
+            settings = dataclasses.replace(SETTINGS, workers=most)
+            with open_cluster(address, run, settings, Feedback(), Interruption()) as engine:
                 assert engine.workers() == at_once
 
 
@@ -185,6 +230,102 @@ def test_what_was_given_up_in_silence_is_done_again(
     assert trials[0] == 4
 
 
+@pytest.mark.parametrize(
+    ("gap_seconds", "given", "result"), [(1e6, hears_pause, True), (0.02, await_go_on, None)]
+)
+def test_what_is_taken_over_begins_no_session_in_the_gap_after_those_before(
+    run: RunFolder,
+    scheduler: str,
+    monkeypatch: pytest.MonkeyPatch,
+    gap_seconds: float,
+    given: Callable[[], bool | None],
+    result: bool | None,
+) -> None:
+    looks = itertools.count()
+
+    def is_closing() -> bool:
+        return next(looks) == 1  # at the second look, when the first worker has begun
+
+    monkeypatch.setattr(cluster_worker, "_prepare", lambda: None)
+    monkeypatch.setattr(cluster_worker, "_LAST_MOMENTS_SECONDS", 0.0)
+    monkeypatch.setattr(cluster_worker, "Hearing", lambda listen, _: Hearing(listen, is_closing))
+    settings = dataclasses.replace(
+        SETTINGS,
+        address_gap_seconds=gap_seconds,
+        sessions_per_second_per_network=0.0,
+        sessions_per_second_per_provider=0.0,
+    )
+    with open_cluster(scheduler, run, settings, Feedback(), Interruption()) as engine:
+        assert engine.executor.submit(given).result(10) is result
+        assert next(looks) > 2, "there were two workers"
+        assert engine.executor.submit(hears_pause).result(10) is False, "this had no other"
+
+
+def test_a_run_that_no_worker_is_left_for_can_be_interrupted(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_with(tmp_path, rows=2, shard_size=1)
+    interruption = Interruption()
+    with (
+        local_cluster(1) as address,
+        open_cluster(address, run, SETTINGS, Feedback(), interruption) as engine,
+        distributed.Client(address, set_as_default=False) as client,
+    ):
+        client.retire_workers()
+        interruption.ask()
+        with pytest.raises(StoppedError, match="interrupted"):
+            engine.run(stage(observe_at_once), run, SETTINGS)
+
+
+class OnceBegun(Interruption):
+    """The user asks when a worker has begun something."""
+
+    def check(self) -> None:
+        wait_for(lambda: _stubborn[0].begun)
+        raise StoppedError("interrupted")
+
+
+def judge_on(scheduler: str, run: RunFolder, feedback: Feedback, interruption: Interruption) -> None:
+    tasks = [_Task(folder=run.path, root_store="", at=None, shard=shard) for shard in range(3)]
+    with open_cluster(scheduler, run, SETTINGS, feedback, Interruption()) as engine:
+        list(_results(judge_stubbornly, tasks, engine.executor, interruption))
+
+
+def test_an_interrupted_judging_has_ended_on_the_workers_when_the_cluster_is_let_go(
+    run: RunFolder, scheduler: str, stubborn: Stubborn
+) -> None:
+    with pytest.raises(StoppedError, match="interrupted"):
+        judge_on(scheduler, run, stubborn, OnceBegun())
+    assert stubborn.is_awaited.is_set()
+    assert not is_busy_with(run.path)
+    assert stubborn.begun == [0], "nothing more was begun"
+
+
+def test_workers_that_do_not_end_are_not_waited_for_for_ever(
+    run: RunFolder, scheduler: str, stubborn: Stubborn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_END_SECONDS", 0.1)
+    with pytest.raises(StoppedError, match="interrupted"):
+        judge_on(scheduler, run, Feedback(), OnceBegun())
+    assert is_busy_with(run.path)
+    stubborn.is_awaited.set()
+    wait_for(lambda: not is_busy_with(run.path))
+
+
+def test_a_scheduler_that_is_gone_holds_up_no_end(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 1.0)
+
+    def lose_scheduler() -> None:
+        with contextlib.ExitStack() as ending:
+            address = ending.enter_context(local_cluster(1))
+            with open_cluster(address, run, SETTINGS, Feedback(), Interruption()):
+                ending.close()
+                raise StoppedError("interrupted")
+
+    with pytest.raises(StoppedError, match="interrupted"):
+        lose_scheduler()
+
+
 def test_a_scheduler_that_ends_stops_the_run(
     run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,7 +334,7 @@ def test_a_scheduler_that_ends_stops_the_run(
     with contextlib.ExitStack() as opened:
         ending = contextlib.ExitStack()
         engine = opened.enter_context(
-            open_cluster(ending.enter_context(local_cluster(1)), run, Feedback(), Interruption())
+            open_cluster(ending.enter_context(local_cluster(1)), run, SETTINGS, Feedback(), Interruption())
         )
         waiting = engine.executor.submit(await_stop, run.path)
         ending.close()
@@ -223,12 +364,24 @@ def test_a_cluster_that_cannot_serve_is_refused_in_one_line(
             (empty, f"--scheduler {empty}: it has no workers"),
         ):
             with pytest.raises(ClusterError) as refused:
-                open_cluster(address, run, Feedback(), Interruption()).__enter__()
+                open_cluster(address, run, SETTINGS, Feedback(), Interruption()).__enter__()
             assert str(refused.value).startswith(said)
             assert "\n" not in str(refused.value)
     monkeypatch.setattr(cluster, "versions", lambda: versions() | {"distributed": "0"})
     with pytest.raises(ClusterError, match=f"--scheduler {scheduler}: it has distributed .*, not 0"):
-        open_cluster(scheduler, run, Feedback(), Interruption()).__enter__()
+        open_cluster(scheduler, run, SETTINGS, Feedback(), Interruption()).__enter__()
+
+
+def test_who_watches_from_elsewhere_is_told_of_the_clusters_workers(
+    run: RunFolder, scheduler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = dict.fromkeys(("list", "settings", "lab", "versions", "started_at", "finished_at"), "")
+    run.write_manifest({"run_id": RUN_ID, **facts})
+    monkeypatch.setattr(survey_commands, "observe", lambda *_: None)
+    log, many = run.path.parent / "log.json", dataclasses.replace(SETTINGS, workers=5)
+    with open_onlookers(run, log, None) as onlookers:
+        survey_commands._survey(run, many, Until.RESOLVE, Interruption(), scheduler, onlookers)
+    assert json.loads(log.read_text().splitlines()[0])["workers"] == 1
 
 
 def test_the_extra_that_is_not_installed_is_named(

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from crawler.cluster.heartbeat import SilenceError
 from crawler.engine import Engine, Interruption, StoppedError, deal_shards
-from crawler.lane import Channels, Lane, Report, join_channels, run_lane
+from crawler.lane import Channels, Lane, Report, _Tally, join_channels, run_lane
 from crawler.open_shard import OpenShard, partial_path, rows_in_partials
 from crawler.outcomes import DnssecStatus, LookupStatus
 from crawler.records import AddressLookup, Certificate, MxHost
@@ -152,6 +152,17 @@ def test_every_row_is_observed_once_and_counted(tmp_path: Path) -> None:
     assert (counts.total, counts.done) == (25, 25)
     assert counts.failures == {"timeout": 5}
     assert len(list(certificate_parts(run).glob("*.parquet"))) == 3
+
+
+def test_rows_that_a_dead_worker_wrote_and_did_not_report_are_counted_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, counts = run_with(tmp_path, rows=25, shard_size=10), Counts()
+
+    monkeypatch.setattr(_Tally, "report", lambda tally, lane, *_: Report(lane.shards[0], 0, {}, None, 0, {}))
+    with engine_for(counts, Interruption()) as engine:
+        engine.run(stage(observe_at_once), run, SETTINGS)
+    assert (counts.total, counts.done) == (25, 25)
 
 
 def test_shards_whose_part_stands_are_not_done_again(tmp_path: Path) -> None:
@@ -394,6 +405,23 @@ def test_an_executor_that_breaks_stops_the_run_and_says_why(tmp_path: Path) -> N
             engine.run(stage(observe_at_once), run, SETTINGS)
 
 
+def test_lanes_that_nobody_will_ever_run_hold_up_no_interruption(tmp_path: Path) -> None:
+    lanes: list[Future[Any]] = []
+
+    class Deserted(ThreadPoolExecutor):
+        def submit(self, *_: Any, **__: Any) -> Future[Any]:
+            lanes.append(Future())
+            return lanes[-1]
+
+    run, interruption = run_with(tmp_path, rows=20, shard_size=10), Interruption()
+    interruption.ask()
+    with engine_for(Counts(), interruption) as engine, Deserted() as executor:
+        engine = dataclasses.replace(engine, executor=executor)
+        with pytest.raises(StoppedError, match="interrupted"):
+            engine.run(stage(observe_at_once), run, SETTINGS)
+    assert [lane.cancelled() for lane in lanes] == [True, True]
+
+
 def test_what_was_done_of_a_shard_is_not_done_again(tmp_path: Path) -> None:
     run, interruption, asked = run_with(tmp_path, rows=20, shard_size=20), Interruption(), list[str]()
 
@@ -466,13 +494,13 @@ def test_a_partial_that_is_not_whole_does_not_count(tmp_path: Path) -> None:
     run, two = run_with(tmp_path, rows=4, shard_size=4), ("certificates", "mx_hosts")
     staged = dataclasses.replace(stage(observe_at_once), tables=two)
     write_parquet(partial_path(run, staged, "certificates", 0, 0), to_table(Certificate, []))
-    assert len(OpenShard(run, staged, 0).rows) == 4
+    assert len(OpenShard(run, staged, 0).work) == 4
 
 
 def test_a_shard_whose_rows_were_all_saved_is_written_without_asking_again(tmp_path: Path) -> None:
     run = run_with(tmp_path, rows=4, shard_size=4)
     shard = OpenShard(run, stage(observe_at_once), 0)
-    for row in shard.rows:
+    for row in shard.work.to_pylist():
         shard.add(host(row))
     shard.save()
     counts = Counts()

@@ -13,19 +13,21 @@ from typing import Any
 import duckdb
 import pytest
 
-from crawler.domain_list import DomainList
 from crawler.engine import Interruption, open_engine
 from crawler.judging import judge
 from crawler.lab.dns_server import start_dns_server
 from crawler.lab.internet import Internet
 from crawler.lab.resolver import LabResolver
+from crawler.listed import DomainList
 from crawler.outcomes import DnssecStatus, Failure, LookupStatus
+from crawler.preparing import prepare
 from crawler.records import AddressLookup, MxHost
 from crawler.session_stages import PROBE, REMAINDER, RETRY, SETTLE
 from crawler.settings import Settings
 from crawler.storing.run_folder import RunFolder
-from crawler.survey import observe, prepare
+from crawler.survey import observe
 from crawler.watching.feedback import Feedback
+from tests.listing import listed_domains
 from tests.servers.far_mail_servers import PORT, ROOT_STORE_FILE, FarHost, far_hosts, server_command
 from tests.servers.far_network import (
     FAR_NETWORK,
@@ -100,7 +102,7 @@ def survey(folder: Path, state: Path, rate: float, resolver: str) -> None:
         retry_delay_seconds=1.0,
     )
     run = RunFolder(folder)
-    prepare(run, DomainList("none", "00" * 32, [], []), settings, None)
+    prepare(run, DomainList("none", "00" * 32, listed_domains([]), []), settings, None)
     run.write_part("mx_hosts", 0, [mx_host_record(host) for host in far_hosts(ENDPOINTS)])
     for table in ("domains", "sts_policies"):
         run.write_part(table, 0, [])

@@ -66,6 +66,50 @@ def test_in_silence_no_session_begins_and_then_the_lane_is_given_up() -> None:
             opened.close()
 
 
+def test_a_lane_that_was_given_up_stays_so_when_words_come_again_while_it_ends() -> None:
+    speaking, numbers, heard = threading.Event(), itertools.count(), list[int]()
+    speaking.set()
+
+    def listen() -> Word:
+        if speaking.is_set():
+            heard.append(next(numbers))
+        return heard[-1], False, False
+
+    hearing = Hearing(listen)
+
+    def work() -> None:
+        with hearing.open():
+            speaking.clear()
+            with pytest.raises(SilenceError) as silent:
+                wait_for(hearing.is_stopped)
+            before = len(heard)
+            speaking.set()
+            wait_for(lambda: len(heard) > before + 1)  # and the shared folder answers again, too
+            assert hearing.is_paused()
+            with pytest.raises(SilenceError):
+                hearing.is_stopped()
+            raise ExceptionGroup("of a lane", [silent.value])
+
+    with pytest.raises(SilenceError, match="no word from the coordinator"):
+        work()
+
+
+def test_the_first_word_after_a_long_sleep_comes_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept, numbers = [0.0], itertools.count()
+    monkeypatch.setattr(heartbeat, "boot_seconds", lambda: slept[0])
+    hearing = Hearing(lambda: (next(numbers), False, False))
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(hearing.open())
+        assert not hearing.is_stopped()
+        slept[0] = 3600
+        before = next(numbers)
+        wait_for(lambda: next(numbers) > before + 5)  # words are heard again before the lane has asked
+        with pytest.raises(SilenceError):
+            hearing.is_stopped()
+        with pytest.raises(SilenceError):
+            opened.close()
+
+
 def test_who_never_hears_a_word_never_begins() -> None:
     def listen() -> Word:
         raise TimeoutError

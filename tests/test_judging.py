@@ -10,7 +10,6 @@ from typing import Any
 import certifi
 import pytest
 
-from crawler.domain_list import ListedDomain
 from crawler.endpoint_lists import list_endpoints, list_remainder, list_retries, list_unsettled
 from crawler.engine import Interruption
 from crawler.judging import judge
@@ -26,6 +25,7 @@ from crawler.outcomes import (
     SessionStage,
     UnusableExchange,
 )
+from crawler.preparing import list_domains
 from crawler.protocol.certificate import read_certificate
 from crawler.records import (
     Domain,
@@ -42,7 +42,7 @@ from crawler.stage import read_work, shard_sizes
 from crawler.storing.run_folder import RunFolder
 from crawler.verdicts.pkix import RootStoreError
 from crawler.watching.feedback import Feedback
-from crawler.work_lists import list_domains
+from tests.listing import listed_domains
 from tests.session_rows import ENCRYPTED, NOW, host, session
 from tests.verdicts.authority import Issued, issue, pem
 from tests.verdicts.test_dane_verdict import lookup, record
@@ -87,7 +87,7 @@ def run(tmp_path: Path) -> RunFolder:
     """Return a run with ten names of one provider at one address, and one beside them."""
     run = RunFolder(tmp_path)
     run.write_manifest({"run_id": "1"})
-    list_domains(run, [], SETTINGS)
+    list_domains(run, listed_domains([]), SETTINGS)
     hosts = [host(f"c{n}.big.example", AT, provider="big.example") for n in range(10)]
     run.write_part("mx_hosts", 0, [*hosts, host("one.example", AT, provider="one.example")])
     for table in ("domains", "sts_policies"):
@@ -201,7 +201,7 @@ def judgeable(tmp_path: Path) -> Judgeable:
     anchored = lookup(record(2, 0, 1, root))
     run = RunFolder(tmp_path / "run")
     names = ["a.example", "b.example", "c.example", "d.example", "e.example"]
-    list_domains(run, [ListedDomain(name, 1, None) for name in names], replace(SETTINGS, shard_size=2))
+    list_domains(run, listed_domains(names), replace(SETTINGS, shard_size=2))
     domains = [
         domain("a.example", (10, "mx1.example"), (20, "mx2.example"), (30, "mx1.example"), (0, ".")),
         domain("b.example", (5, "lost.example"), (10, "mx2.example"), (20, "192.0.2.9")),

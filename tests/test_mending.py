@@ -7,23 +7,25 @@ from pathlib import Path
 import certifi
 import pytest
 
-from crawler.domain_list import DomainList, ListedDomain
 from crawler.engine import Interruption
+from crawler.listed import DomainList
 from crawler.mending import check_finished, mend, sweep_beside
 from crawler.open_shard import OpenShard, partials_folder, rows_in_partials
 from crawler.outcomes import MxKind
+from crawler.preparing import prepare, read_manifest
 from crawler.settings import Settings
 from crawler.stage import Observation, certificate_parts, work_list
 from crawler.stages import HOSTS, RESOLVE
 from crawler.storing.run_folder import RunFolder, RunFolderError
-from crawler.survey import STAGES, adopt_root_store, finish, is_complete, observe, prepare, read_manifest
+from crawler.survey import STAGES, adopt_root_store, finish, is_complete, observe
 from crawler.work_lists import list_hosts
+from tests.listing import listed_domains
 from tests.test_engine import Counts, engine_for
 from tests.test_work_lists import domain
 
 SETTINGS = Settings(hello_name="scan.example", resolver="127.0.0.1:53", shard_size=2, control_hosts=())
 NAMES = [f"d{n}.example" for n in range(5)]
-LIST = DomainList("list.csv", "ab" * 32, [ListedDomain(name, n, None) for n, name in enumerate(NAMES)], [])
+LIST = DomainList("list.csv", "ab" * 32, listed_domains(NAMES), [])
 DEAD_PROCESS = 4_194_305
 """Above the greatest number that a process can have."""
 
@@ -50,7 +52,7 @@ def open_shards(run: RunFolder) -> list[OpenShard]:
     """Return the shards of the resolve stage, all of whose rows are finished: domains without mail."""
     shards = [OpenShard(run, RESOLVE, number) for number in range(3)]
     for shard in shards:
-        for row in shard.rows:
+        for row in shard.work.to_pylist():
             observed = domain(row["domain"], MxKind.NULL_MX)
             shard.add(Observation({"domains": [observed]}, None, (row["domain"].encode(),)))
     return shards
@@ -89,21 +91,25 @@ def mended(run: RunFolder) -> list[str]:
     return counts.notes
 
 
-@pytest.mark.parametrize(("damage", "place"), DAMAGES)
-@pytest.mark.parametrize("table", ["domains", "sts_policies"])
-def test_a_damaged_part_file_is_named_and_its_shard_done_again(
-    run: RunFolder, damage: Callable[[Path, float], None], place: float, table: str
-) -> None:
-    path = run.part_path(table, 1)
+def damage_and_mend(run: RunFolder, path: Path, damage: Callable[[Path, float], None], place: float) -> None:
+    """Damage a file of shard 1 of the resolve stage: it is named, and that shard alone is done again."""
     damage(path, place)
     (note,) = mended(run)
     assert note == f"{path}: damaged, and removed; shard 1 of stage resolve is done again (paused=False)"
     assert run.shards("domains") == run.shards("sts_policies") == [0, 2]
     for shard in open_shards(run):
-        if shard.rows:
+        if len(shard.work):
             shard.write()
     assert mended(run) == []
     assert run.count("domains") == len(NAMES)
+
+
+@pytest.mark.parametrize(("damage", "place"), DAMAGES)
+@pytest.mark.parametrize("table", ["domains", "sts_policies"])
+def test_a_damaged_part_file_is_named_and_its_shard_done_again(
+    run: RunFolder, damage: Callable[[Path, float], None], place: float, table: str
+) -> None:
+    damage_and_mend(run, run.part_path(table, 1), damage, place)
 
 
 def test_a_damaged_file_of_certificates_has_its_shard_done_again(run: RunFolder) -> None:
@@ -173,6 +179,19 @@ def test_the_leftovers_of_killed_processes_are_removed(run: RunFolder) -> None:
     assert not any(path.exists() for path in left)
     assert not run.work_path(".spilled").exists()
     assert (run.path / "lab" / ".of.the.lab.1").exists()
+
+
+def test_the_leftovers_of_who_judged_a_finished_run_are_removed_when_it_is_judged_again(
+    finished: RunFolder,
+) -> None:
+    left = [
+        finished.path / f".run.json.{DEAD_PROCESS}",
+        finished.table_folder("domain_verdicts") / f".part-000001.parquet.{DEAD_PROCESS}",
+    ]
+    for path in left:
+        path.write_bytes(b"half")
+    finish(finished, Counts(), Interruption())
+    assert not any(path.exists() for path in left)
 
 
 def test_runs_that_were_never_made_are_removed_once_their_process_is_gone(tmp_path: Path) -> None:

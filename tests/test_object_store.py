@@ -180,8 +180,7 @@ def test_queries_read_objects_by_pattern_and_by_name(bucket: ObjectPath) -> None
     for number in range(2):
         write_parquet(folder / f"part-{number}.parquet", pa.table({"n": [number, number + 10]}))
     assert count_rows(folder / "part-1.parquet") == 2
-    with duckdb.connect() as connection:
-        connection.register_filesystem(bucket.files_for_queries())
+    with duckdb.connect() as connection, bucket.queried_by(connection):
         pattern = str(folder).replace("[", "[[]") + "/part-*.parquet"
         assert connection.execute("SELECT sum(n) FROM read_parquet($1)", [pattern]).fetchall() == [(22,)]
         files = [pattern.replace("*", "1")]

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 import trio
 
-from crawler.domain_list import DomainList
+from crawler.listed import DomainList
 from crawler.opt_out import OptOut, OptOutError
+from crawler.preparing import prepare
 from crawler.settings import Settings
 from crawler.storing.run_folder import RunFolder
-from crawler.survey import prepare, record_start
+from crawler.survey import record_start
 from crawler.tools import open_tools
+from tests.listing import listed_domains
 
 SETTINGS = Settings(hello_name="scan.example", resolver="127.0.0.1:53", control_hosts=())
 
@@ -19,7 +21,7 @@ SETTINGS = Settings(hello_name="scan.example", resolver="127.0.0.1:53", control_
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
     run = RunFolder(tmp_path / "run")
-    prepare(run, DomainList("list.csv", "ab" * 32, [], []), SETTINGS, None)
+    prepare(run, DomainList("list.csv", "ab" * 32, listed_domains([]), []), SETTINGS, None)
     return run
 
 

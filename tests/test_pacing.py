@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from crawler.pacing import Pacer
+from crawler.pacing import Pacer, longest_gap
 from crawler.settings import Settings
 
 UNPACED = {
@@ -287,3 +287,9 @@ async def test_a_busy_process_begins_at_its_rate_too(mock_clock: trio.testing.Mo
             mock_clock.jump(0.05)  # every round of the scheduler takes so long
             await trio.lowlevel.checkpoint()
     assert len(diary.begun) / (diary.begun[-1] - diary.begun[0]) == pytest.approx(100, rel=0.1)
+
+
+def test_the_longest_gap_is_that_of_an_address_or_of_the_slowest_rate() -> None:
+    assert longest_gap(Settings()) == Settings().address_gap_seconds == 5.0
+    slow = Settings(sessions_per_second_per_network=0.1, sessions_per_second_per_provider=0.0)
+    assert longest_gap(slow) == 10.0

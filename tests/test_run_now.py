@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from crawler.preparing import prepare
 from crawler.status import read_status, status_lines, to_json
 from crawler.storing.run_folder import RunFolder
-from crawler.survey import prepare
 from crawler.watching.feedback import Pace
 from crawler.watching.run_now import SECONDS, RunNow, read_now
 from crawler.watching.watched import Watched

@@ -8,12 +8,14 @@ import pyarrow as pa
 import pytest
 
 from crawler.outcomes import Failure, LookupStatus, MxKind, Outcome, PkixReason, SessionStage
+from crawler.preparing import list_domains
 from crawler.records import Domain, MxHost
 from crawler.storing.parquet_files import write_parquet
 from crawler.storing.run_folder import RunFolder
 from crawler.survey import STAGES
 from crawler.watching.stage_summaries import summarize_judging, summarize_stages
-from crawler.work_lists import list_domains, list_hosts
+from crawler.work_lists import list_hosts
+from tests.listing import listed_domains
 from tests.session_rows import NOW, host
 from tests.test_endpoint_lists import SETTINGS, listed, observe, rows_of
 from tests.test_work_lists import domain
@@ -39,7 +41,7 @@ def run(tmp_path: Path) -> RunFolder:
     """Return a run whose resolve stage was stopped for an hour, and that needed no stage after the probe."""
     run = RunFolder(tmp_path)
     run.write_manifest({"run_id": "1"})
-    list_domains(run, [], SETTINGS)
+    list_domains(run, listed_domains([]), SETTINGS)
     run.write_part("sts_policies", 0, [])
     run.write_part("domains", 0, [resolved("a.example", 0), resolved("b.example", 20)])
     later = resolved("c.example", 3600, LookupStatus.SERVFAIL)

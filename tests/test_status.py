@@ -12,11 +12,12 @@ import pytest
 from crawler.engine import Interruption
 from crawler.open_shard import OpenShard
 from crawler.outcomes import MxKind
+from crawler.preparing import prepare, read_manifest
 from crawler.stage import Observation
 from crawler.stages import RESOLVE
 from crawler.status import read_status, status_lines, to_json
 from crawler.storing.run_folder import RunFolder, RunFolderError
-from crawler.survey import adopt_root_store, finish, prepare, read_manifest
+from crawler.survey import adopt_root_store, finish
 from tests.test_engine import Counts
 from tests.test_mending import DEAD_PROCESS, LIST, NAMES, SETTINGS, go_on
 from tests.test_work_lists import domain
@@ -37,7 +38,7 @@ def run(tmp_path: Path) -> RunFolder:
 def resolve(run: RunFolder, number: int, at: list[datetime]) -> OpenShard:
     """Return a shard as many of whose rows are finished as there are times."""
     shard = OpenShard(run, RESOLVE, number)
-    for row, moment in zip(shard.rows, at, strict=False):
+    for row, moment in zip(shard.work.to_pylist(), at, strict=False):
         observed = dataclasses.replace(domain(row["domain"], MxKind.NULL_MX), resolved_at=moment)
         shard.add(Observation({"domains": [observed]}, None))
     return shard

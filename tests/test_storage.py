@@ -7,7 +7,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from crawler.domain_list import RejectedLine
+from crawler.listed import RejectedLine
 from crawler.outcomes import Failure, Rejection
 from crawler.storing.parquet_files import write_parquet
 from crawler.storing.run_database import run_database

@@ -13,18 +13,29 @@ from crawler.dataset.publishing import DatasetError, Options, check_publishable,
 from crawler.engine import Interruption
 from crawler.mending import check_finished
 from crawler.open_shard import rows_in_partials
+from crawler.preparing import prepare, read_manifest
 from crawler.stages import RESOLVE
 from crawler.status import read_status
 from crawler.storing import run_lock
 from crawler.storing.run_database import run_database
 from crawler.storing.run_folder import RunFolder, RunFolderError
-from crawler.survey import finish, prepare, read_manifest
+from crawler.survey import finish
 from tests.servers.object_store import KEY, SECRET, new_bucket, object_store
 from tests.surviving import Surveyed, differences, observed, surveyed_lab
 from tests.test_engine import Counts
 from tests.test_lab_run import finished as completed
 from tests.test_lab_run import wait_for
-from tests.test_mending import DEAD_PROCESS, LIST, NAMES, SETTINGS, cut, flip, mended, open_shards
+from tests.test_mending import (
+    DEAD_PROCESS,
+    LIST,
+    NAMES,
+    SETTINGS,
+    cut,
+    damage_and_mend,
+    flip,
+    mended,
+    open_shards,
+)
 
 SURVEYED = 16
 """Names in the list of the run that the lab is surveyed by."""
@@ -72,9 +83,22 @@ def _fail(*_: object) -> None:
     raise OSError(5, "gone")
 
 
-def test_a_folder_of_something_else_is_no_run(address: str) -> None:
+@pytest.mark.parametrize("written_last", [".rejected.csv.{}", "work/.resolve.parquet.{}", ".run.json.{}"])
+def test_what_who_made_a_run_left_half_written_blocks_nobody(address: str, written_last: str) -> None:
+    run = RunFolder(new_bucket(address) / "run")
+    left = run.path / written_last.format(DEAD_PROCESS)
+    left.write_text("half")
+    run.write_rejected([])
+    claim_of(run, process=DEAD_PROCESS, machine=run_lock._processes())
+    prepare(run, LIST, SETTINGS, None)
+    assert mended(run) == []
+    assert (run.exists(), left.exists(), claims(run)) == (True, False, [])
+
+
+@pytest.mark.parametrize("name", ["thesis.tex", ".thesis.tex.1", ".profile"])
+def test_a_folder_of_something_else_is_no_run(address: str, name: str) -> None:
     bucket = new_bucket(address)
-    (bucket / "thesis" / "thesis.tex").write_text("x")
+    (bucket / "thesis" / name).write_text("x")
     with pytest.raises(RunFolderError, match=r"s3://.*/thesis: exists and is no run folder"):
         RunFolder(bucket / "thesis").exists()
 
@@ -143,24 +167,6 @@ def test_the_claim_of_another_machine_holds_until_it_was_not_renewed_for_long(
         assert not claim.exists()
 
 
-def test_a_process_whose_claim_cannot_be_renewed_stops(
-    run: RunFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run_lock, "_RENEW_SECONDS", 0.01)
-    asleep = threading.Event()
-    now = run_lock._now
-    monkeypatch.setattr(run_lock, "_now", lambda: now() + (run_lock.HELD_SECONDS if asleep.is_set() else 0))
-    with pytest.raises(RunFolderError, match=r"could not be renewed for 60 seconds; the same"):
-        _hold(run, asleep)
-    assert claims(run) == []
-
-
-def _hold(run: RunFolder, asleep: threading.Event) -> None:
-    with run.lock():
-        asleep.set()
-        threading.Event().wait(10)
-
-
 # --- broken off ----------------------------------------------------------------------------------------
 
 
@@ -168,16 +174,7 @@ def _hold(run: RunFolder, asleep: threading.Event) -> None:
 def test_a_damaged_object_is_named_and_its_shard_done_again(
     run: RunFolder, damage: Callable[[Path, float], None], place: float
 ) -> None:
-    path = run.part_path("domains", 1)
-    damage(path, place)
-    (note,) = mended(run)
-    assert note == f"{path}: damaged, and removed; shard 1 of stage resolve is done again (paused=False)"
-    assert run.shards("domains") == run.shards("sts_policies") == [0, 2]
-    for shard in open_shards(run):
-        if shard.rows:
-            shard.write()
-    assert mended(run) == []
-    assert run.count("domains") == len(NAMES)
+    damage_and_mend(run, run.part_path("domains", 1), damage, place)
 
 
 def test_what_was_saved_of_open_shards_is_not_done_again(address: str) -> None:
@@ -191,7 +188,7 @@ def test_what_was_saved_of_open_shards_is_not_done_again(address: str) -> None:
     assert mended(run) == []
     assert not left.exists()
     for shard in open_shards(run):
-        assert shard.rows == []
+        assert shard.work.to_pylist() == []
         shard.write()
     assert run.count("domains") == len(NAMES)
     assert rows_in_partials(run, RESOLVE) == {}

@@ -9,21 +9,23 @@ from typing import Any
 import certifi
 import pytest
 
-from crawler.domain_list import DomainList, ListedDomain, RejectedLine
 from crawler.engine import Interruption
+from crawler.listed import DomainList, RejectedLine
 from crawler.outcomes import Rejection
+from crawler.preparing import prepare, read_manifest
 from crawler.settings import Settings, settings_from
-from crawler.stage import read_work
+from crawler.stage import read_work, work_list
 from crawler.storing.run_folder import RunFolder, RunFolderError
-from crawler.survey import adopt_root_store, finish, prepare, read_manifest, record_start
+from crawler.survey import adopt_root_store, finish, record_start
 from crawler.verdicts.pkix import RootStoreError
 from crawler.watching.feedback import Feedback
+from tests.listing import listed_domains
 
 SETTINGS = Settings(hello_name="scan.example", resolver="127.0.0.1:53")
 LIST = DomainList(
     "list.csv",
     "ab" * 32,
-    [ListedDomain("example.com", 1, None)],
+    listed_domains(["example.com"]),
     [RejectedLine(2, "x", Rejection.SINGLE_LABEL)],
 )
 
@@ -94,6 +96,12 @@ def test_another_list_other_settings_or_another_internet_are_refused(run: RunFol
         prepare(run, LIST, SETTINGS, {"profile": "dotgov", "profile_sha256": "ef" * 32, "seed": 1})
 
 
+def test_a_dataset_is_no_run_that_could_go_on(run: RunFolder) -> None:
+    work_list(run, "resolve").unlink()
+    with pytest.raises(RunFolderError, match="holds no work lists"):
+        prepare(run, LIST, SETTINGS, None)
+
+
 def test_a_run_folder_of_another_format_is_refused(run: RunFolder) -> None:
     manifest = json.loads(run.manifest_path.read_text())
     run.manifest_path.write_text(json.dumps(manifest | {"format_version": 99}))
@@ -124,7 +132,7 @@ def test_a_run_folder_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("crawler.survey.list_domains", interrupted)
+    monkeypatch.setattr("crawler.preparing.list_domains", interrupted)
     with pytest.raises(KeyboardInterrupt):
         prepare(RunFolder(tmp_path / "run"), LIST, SETTINGS, None)
     assert list(tmp_path.iterdir()) == []

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from crawler.domain_list import ListedDomain
 from crawler.outcomes import DnssecStatus, LookupStatus, MxKind, UnusableExchange
+from crawler.preparing import list_domains
 from crawler.protocol.certificate import read_certificate
 from crawler.records import Certificate, Domain, MxLookup, MxRecord
 from crawler.schema import to_table
@@ -18,9 +18,9 @@ from crawler.storing.parquet_files import write_parquet
 from crawler.storing.run_folder import RunFolder
 from crawler.work_lists import (
     gather_certificates,
-    list_domains,
     list_hosts,
 )
+from tests.listing import listed_domains
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 SETTINGS = Settings(hello_name="scan.example", shard_size=3)
@@ -55,14 +55,14 @@ def work(run: RunFolder, stage: str) -> list[dict[str, object]]:
 
 
 def test_listed_domains_stand_in_shards_in_the_order_of_the_list(run: RunFolder) -> None:
-    list_domains(run, [ListedDomain(f"d{i}.example", i, 10 * i) for i in range(1, 8)], SETTINGS)
+    list_domains(run, listed_domains((f"d{i}.example" for i in range(1, 8)), range(10, 80, 10)), SETTINGS)
     assert shard_sizes(run, "resolve") == {0: 3, 1: 3, 2: 1}
     assert read_work(run, "resolve", 2) == [{"domain": "d7.example", "position": 7, "rank": 70, "shard": 2}]
 
 
 def test_a_long_list_is_stored_so_that_reading_a_shard_reads_little_of_it(run: RunFolder) -> None:
     settings = Settings(hello_name="scan.example", shard_size=7_000)
-    list_domains(run, (ListedDomain(f"d{i}.example", i, None) for i in range(1, 25_001)), settings)
+    list_domains(run, listed_domains(f"d{i}.example" for i in range(1, 25_001)), settings)
     assert shard_sizes(run, "resolve") == {0: 7_000, 1: 7_000, 2: 7_000, 3: 4_000}
     assert [row["position"] for row in read_work(run, "resolve", 1)] == list(range(7_001, 14_001))
     groups = pq.read_metadata(work_list(run, "resolve"))

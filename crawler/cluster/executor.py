@@ -5,9 +5,11 @@ was saved; one that is added takes work that waits.
 """
 
 import contextlib
+import itertools
 import json
 import logging
 import queue
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -28,13 +30,16 @@ from crawler.cluster.worker import (
 )
 from crawler.engine import Engine, Interruption, StoppedError
 from crawler.lane import Channels, Report
-from crawler.settings import SettingsError
+from crawler.pacing import longest_gap
+from crawler.settings import Settings, SettingsError
 from crawler.storing.run_folder import RunFolder
 from crawler.watching.feedback import Feedback
 
 _CONNECT_SECONDS = 5.0
 _WORKERS_SECONDS = 10.0
 """To wait for the first worker."""
+_END_SECONDS = 30.0
+"""To wait for the last one to end what was given up. Who is silent has ended it by then, and Dask knows."""
 _GONE = "the scheduler of the cluster is gone"
 _TRIALS = 4
 """Of one lane, before silence ends the run; Dask itself allows as many deaths of workers."""
@@ -57,17 +62,23 @@ class ClusterExecutor(Executor):
         """Take a client that is connected."""
         self._client = client
         self._line = line
+        self._numbers = itertools.count()
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Have a function called; if its worker dies, or is cut off for a while, by another one."""
+        """Have a function called; if its worker dies, or is cut off for a while, by another one.
+
+        What is under way can be cancelled too: nobody is told what it came to, but its worker goes on with it
+        until it is told to stop.
+        """
         assert not kwargs, "a lane has none"
         future: Future[Any] = Future()
-        self._begin(future, (function, args), _TRIALS)
+        self._begin(future, (next(self._numbers), function, args), _TRIALS)
         return future
 
     def _begin(self, future: Future[Any], call: tuple[Any, ...], trials: int) -> None:
         if self._client.status != "running":
-            future.set_exception(BrokenCluster(_GONE))
+            if future.set_running_or_notify_cancel():
+                future.set_exception(BrokenCluster(_GONE))
             return
         task = self._client.submit(do, self._line, *call, pure=False)
         future.add_done_callback(lambda done: task.cancel() if done.cancelled() else None)
@@ -77,16 +88,15 @@ class ClusterExecutor(Executor):
         self, future: Future[Any], call: tuple[Any, ...], trials: int, task: distributed.Future[Any]
     ) -> None:
         """Pass on what a task came to, or have it done again."""
-        if future.cancelled():
-            return
-        if task.status == "finished":
-            future.set_result(task.result())
-        elif task.status != "error":
-            future.set_exception(BrokenCluster(_GONE))
-        elif isinstance(error := task.exception(), SilenceError) and trials:
+        error = task.exception() if task.status == "error" else None
+        if isinstance(error, SilenceError) and trials and not future.cancelled():
             self._begin(future, call, trials)
+        elif not future.set_running_or_notify_cancel():
+            return
+        elif task.status == "finished":
+            future.set_result(task.result())
         else:
-            future.set_exception(_translated(error))
+            future.set_exception(BrokenCluster(_GONE) if error is None else _translated(error))
 
 
 def _translated(error: BaseException) -> BaseException:
@@ -104,17 +114,19 @@ def _translated(error: BaseException) -> BaseException:
 
 @contextlib.contextmanager
 def open_cluster(
-    scheduler: str, run: RunFolder, feedback: Feedback, interruption: Interruption, *, workers: int = 0
+    scheduler: str, run: RunFolder, settings: Settings, feedback: Feedback, interruption: Interruption
 ) -> Iterator[Engine]:
     """Give an engine of the workers of a Dask cluster; run.json must stand.
 
-    workers: that hold sessions at once, at most; 0: all. Others stand by to take the place of one that dies.
-    Raises ClusterError if there is no scheduler at that address, or a worker cannot serve the run. The engine
-    raises StoppedError when the cluster breaks.
+    So many hold sessions at once, at most, as the settings have workers; 0: all. Others stand by to take the
+    place of one that dies. If the block ends early, it is left when the workers have ended what they were at,
+    but for those that cannot be reached. Raises ClusterError if there is no scheduler at that address, or a
+    worker cannot serve the run. The engine raises StoppedError when the cluster breaks.
     """
     _quieten()
     run_id = run.read_manifest()["run_id"]
-    line = Line(f"starttls-survey-{uuid.uuid4().hex}", run.path, run_id, versions())
+    name = f"starttls-survey-{uuid.uuid4().hex}"
+    line = Line(name, run.path, run_id, versions(), gap_seconds=longest_gap(settings))
     with _connected(scheduler) as client:
         _require_fit(client, scheduler, line)
         _await_idle(client, line, feedback, interruption)
@@ -122,10 +134,10 @@ def open_cluster(
         client.subscribe_topic(line.name, lambda event: reports.put(Report(*json.loads(event[1]))))
         variable = distributed.Variable(line.name, client=client)
         speech = Speech(variable.set)
-        with speech.open():
+        with speech.open(), _ended_with(client, line, feedback, speech.stop):
             yield Engine(
                 executor=ClusterExecutor(client, line),
-                workers=lambda: _count_workers(client, workers),
+                workers=lambda: _count_workers(client, settings.workers),
                 channels=Channels(reports=reports, stop=speech.stop, pause=speech.pause),
                 feedback=feedback,
                 interruption=interruption,
@@ -185,12 +197,39 @@ def _await_idle(
     client: distributed.Client, line: Line, feedback: Feedback, interruption: Interruption
 ) -> None:
     """Wait until no worker is at this run any more, for a coordinator that was killed."""
-    waited = False
-    while any(busy is True for busy in client.run(is_busy_with, line.folder, on_error="return").values()):
-        if not waited:
-            feedback.note("waiting: workers end what an earlier coordinator gave them", paused=True)
-        waited = True
+    if not _are_busy(client, line):
+        return
+    feedback.note("waiting: workers end what an earlier coordinator gave them", paused=True)
+    while _are_busy(client, line):
         time.sleep(BEAT_SECONDS)
         interruption.check()
-    if waited:
-        feedback.note("goes on: the workers are free")
+    feedback.note("goes on: the workers are free")
+
+
+@contextlib.contextmanager
+def _ended_with(
+    client: distributed.Client, line: Line, feedback: Feedback, stop: threading.Event
+) -> Iterator[None]:
+    """If the block ends early, have the workers end too, before somebody else may work on the run."""
+    try:
+        yield
+    except BaseException:
+        stop.set()
+        until = time.monotonic() + _END_SECONDS
+        time.sleep(BEAT_SECONDS)  # until it is said: what was cancelled too late to not begin hears it then
+        # Where nobody can be asked, the workers have lost their scheduler too, or hear no word any more.
+        with contextlib.suppress(Exception):
+            if _are_busy(client, line, until - time.monotonic()):
+                feedback.note("waiting: workers end what they are at", paused=True)
+            while _are_busy(client, line, until - time.monotonic()):
+                time.sleep(BEAT_SECONDS)
+        raise
+
+
+def _are_busy(client: distributed.Client, line: Line, seconds: float | None = None) -> bool:
+    """Return whether a worker is at something of this run. Raises TimeoutError if none can tell in time."""
+
+    async def ask() -> Any:
+        return await client.run(is_busy_with, line.folder, on_error="return")
+
+    return any(busy is True for busy in client.sync(ask, callback_timeout=seconds).values())

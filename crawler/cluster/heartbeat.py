@@ -9,9 +9,10 @@ import contextlib
 import itertools
 import math
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
+
+from crawler.storing.hold import boot_seconds, require_holds
 
 BEAT_SECONDS = 0.5
 """How often the coordinator speaks, and a worker listens."""
@@ -51,6 +52,7 @@ class Speech:
         for number in itertools.count():
             # Who does not hear it gives up; and that nobody can, is seen by what becomes of the lanes.
             with contextlib.suppress(Exception):
+                require_holds("the run")  # else somebody else may have it: its workers must not save either
                 self._say([number, self.stop.is_set(), self.pause.is_set()])
             if self._ended.wait(BEAT_SECONDS):
                 return
@@ -65,6 +67,8 @@ class Hearing:
         self._is_closing = is_closing
         self._word: Word = (-1, False, False)
         self._heard_at = -math.inf
+        self._given_up: str | None = None
+        """Why, once the lane was told to. It may take long to end: words that come meanwhile are too late."""
         self._first = threading.Event()
         self._ended = threading.Event()
 
@@ -72,7 +76,8 @@ class Hearing:
     def open(self) -> Iterator[None]:
         """Hear for the time of the block, which begins at the first word.
 
-        Raises SilenceError, whatever the block raises, when nothing is heard at its beginning or at its end.
+        Raises SilenceError, whatever the block raises, when nothing is heard at its beginning or at its end,
+        or was not at some time between when the lane asked.
         """
         threading.Thread(target=self._hear, name="hearing", daemon=True).start()
         try:
@@ -95,16 +100,24 @@ class Hearing:
 
     def is_paused(self) -> bool:
         """Tell whether no session may begin."""
-        return bool(self._word[2]) or self._silent_seconds() > PAUSE_SECONDS
+        is_told_to = bool(self._word[2])
+        return is_told_to or self._given_up is not None or self._silent_seconds() > PAUSE_SECONDS
 
     def _require(self) -> None:
+        if self._given_up is None:
+            self._given_up = self._reason_to_give_up()
+        if self._given_up is not None:
+            raise SilenceError(self._given_up)
+
+    def _reason_to_give_up(self) -> str | None:
         if self._is_closing():
-            raise SilenceError("a worker ended, or lost its scheduler")
+            return "a worker ended, or lost its scheduler"
         if self._silent_seconds() > SILENCE_SECONDS:
-            raise SilenceError(f"a worker had no word from the coordinator for {SILENCE_SECONDS:g} seconds")
+            return f"a worker had no word from the coordinator for {SILENCE_SECONDS:g} seconds"
+        return None
 
     def _silent_seconds(self) -> float:
-        return time.monotonic() - self._heard_at
+        return boot_seconds() - self._heard_at
 
     def _hear(self) -> None:
         while not self._ended.is_set():
@@ -112,7 +125,10 @@ class Hearing:
             with contextlib.suppress(Exception):
                 word = self._listen()
                 if word[0] != self._word[0]:
+                    # This machine may have been suspended since the word before.
+                    if self._first.is_set() and self._given_up is None:
+                        self._given_up = self._reason_to_give_up()
                     self._word = word
-                    self._heard_at = time.monotonic()
+                    self._heard_at = boot_seconds()
                     self._first.set()
             self._ended.wait(BEAT_SECONDS)

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import platform
 import time
 from collections import Counter
@@ -42,6 +43,8 @@ class Line:
     folder: Path
     run_id: str
     versions: Mapping[str, str]
+    gap_seconds: float
+    """After the last session of a lane until who takes it over may begin one."""
 
 
 class _Told:
@@ -65,11 +68,11 @@ class _Reports:
 # --- called on a worker --------------------------------------------------------------------------------
 
 
-def do(line: Line, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+def do(line: Line, number: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """Call a function for the run, with the run's channels joined.
 
-    Raises UnfitWorkerError, SilenceError, and what the function raises. What is only begun when the run is to
-    stop already is not done.
+    number: of this work; who takes it over is given the same. What is only begun when the run is to stop
+    already is not done. Raises UnfitWorkerError, SilenceError, and what the function raises.
     """
     worker = get_worker()
     _prepare()
@@ -82,19 +85,28 @@ def do(line: Line, function: Callable[..., Any], arguments: tuple[Any, ...]) -> 
     _busy_with[line.folder] += 1
     try:
         with hearing.open():
-            _outwait_predecessor(client, [line.name, worker.get_current_task()])
-            stop, pause = _Told(hearing.is_stopped), _Told(hearing.is_paused)
+            free_at = _outwait_predecessor(client, line, number)
+            stop = _Told(hearing.is_stopped)
+            pause = _Told(lambda: hearing.is_paused() or time.monotonic() < free_at)
             join_channels(Channels(reports=_Reports(worker, line.name), stop=stop, pause=pause))
             return None if hearing.is_stopped() else function(*arguments)
     finally:
         _busy_with[line.folder] -= 1
 
 
-def _outwait_predecessor(client: Client, work: list[Any]) -> None:
-    """Wait, if another worker had this work before: its scheduler may give it up before it has ended."""
-    if client.get_metadata(work, default=False):
-        time.sleep(_LAST_MOMENTS_SECONDS)
+def _outwait_predecessor(client: Client, line: Line, number: int) -> float:
+    """Wait, if another worker had this work before: its scheduler may give it up before it has ended.
+
+    Returns the moment from which sessions may begin: nobody here knows who was asked last, so the gap is kept
+    with all. Which providers have pushed back is forgotten; they will say so again.
+    """
+    work = [line.name, number]
+    had_another = client.get_metadata(work, default=False)
     client.set_metadata(work, True)
+    if not had_another:
+        return -math.inf
+    time.sleep(_LAST_MOMENTS_SECONDS)
+    return time.monotonic() + line.gap_seconds
 
 
 def unfit(line: Line, dask_worker: Worker) -> str | None:

@@ -11,12 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from crawler.commands.arguments import RunPath
-from crawler.domain_list import DomainList, read_list
+from crawler.domain_list import read_list
 from crawler.engine import interruptible
 from crawler.lab.comparison import Comparison, TruthError, compare
 from crawler.lab.launch import LabEndpoints, LabError, profile_path, start_lab
+from crawler.listed import DomainList
+from crawler.preparing import read_manifest
 from crawler.storing.run_folder import RunFolder
-from crawler.survey import read_manifest
 from crawler.terminal import say
 
 LAB_SETTINGS: dict[str, Any] = {
@@ -52,7 +53,7 @@ LAB_PROVIDES = ("resolver", "smtp_port", "https_port", "root_store", "control_ho
 
 Profile = Annotated[str, typer.Option(help="The lab's profile: a name, or a TOML file.")]
 
-lab_app = typer.Typer(no_args_is_help=True, help="The lab: a loopback internet with known truth.")
+lab = typer.Typer(no_args_is_help=True, help="The lab: a loopback internet with known truth.")
 
 
 def lab_identity(profile: str, seed: int) -> dict[str, Any]:
@@ -75,7 +76,7 @@ def provided(endpoints: LabEndpoints) -> dict[str, Any]:
     return {name: getattr(endpoints, name) for name in LAB_PROVIDES}
 
 
-@lab_app.command("serve")
+@lab.command("serve")
 def lab_serve(
     source: Annotated[str, typer.Argument(metavar="LIST", help="Domain list that populates the lab.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for settings, root store and truth.")],
@@ -94,7 +95,7 @@ def lab_serve(
         interruption.wait()
 
 
-@lab_app.command("truth")
+@lab.command("truth")
 def lab_truth(
     run_path: RunPath,
     columns: Annotated[bool, typer.Option("--columns", help="Name every column, agreeing or not.")] = False,

@@ -30,7 +30,7 @@ class Onlookers:
         return [watcher for watcher in (self.log, self.metrics) if watcher is not None]
 
     def begin(self, until: str, workers: int) -> None:
-        """Tell them what is run, and with what; the run folder stands."""
+        """Tell them what is run, and with how many workers at its start; the run folder stands."""
         manifest = self.run.read_manifest()
         if self.log is not None:
             self.log.begin_run(manifest["run_id"], _facts(self.run, manifest, until, workers))

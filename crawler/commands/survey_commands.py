@@ -6,7 +6,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -15,26 +15,29 @@ from typing import Annotated, Any
 import typer
 
 from crawler.commands.arguments import HelloName, ResolverAddress, RunPath, SettingsFile
+from crawler.commands.ending import resumable
 from crawler.commands.lab_commands import LAB_SETTINGS, Profile, lab_identity, open_lab, provided
-from crawler.commands.onlookers import open_onlookers
+from crawler.commands.onlookers import Onlookers, open_onlookers
 from crawler.commands.result_commands import report
 from crawler.control_watch import ControlWatch
-from crawler.domain_list import DomainList, read_list
+from crawler.domain_list import read_list
 from crawler.engine import Engine, Interruption, interruptible, open_engine
+from crawler.listed import DomainList
 from crawler.opt_out import OptOut
+from crawler.preparing import prepare
 from crawler.settings import Settings, SettingsError, load_settings, system_resolver
 from crawler.status import read_status, status_lines
 from crawler.status import to_json as status_json
 from crawler.storing.object_store import place
 from crawler.storing.run_folder import RunFolder
-from crawler.survey import STAGES, adopt_root_store, finish, observe, prepare, record_start
+from crawler.survey import STAGES, adopt_root_store, finish, observe, record_start
 from crawler.terminal import console, say
 from crawler.verdicts.pkix import RootStore
 from crawler.watching.feedback import Feedback
 from crawler.watching.progress import LiveProgress
 from crawler.watching.run_now import RunNow
 from crawler.watching.summary import show_summary, summarize_run
-from crawler.watching.watched import Watched, Watcher
+from crawler.watching.watched import Watched
 
 _DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]
 """ISO 8601, as --at takes it."""
@@ -114,15 +117,16 @@ def run(
         prepare(folder, domain_list, settings, internet)
         _say_rejected(domain_list, out)
         with (
+            resumable(),
             folder.lock(),
             interruptible() as interruption,
             _internet(domain_list, settings, folder, internet) as reachable,
         ):
-            onlookers.begin(until, _workers(settings))
             recorded = record_start(folder, reachable)
-            _survey(folder, recorded, until, interruption, scheduler, onlookers.watchers)
+            _survey(folder, recorded, until, interruption, scheduler, onlookers)
         if until in (Until.JUDGE, Until.REPORT):
-            _sum_up(folder, has_report=until is Until.REPORT)
+            with resumable():
+                _sum_up(folder, has_report=until is Until.REPORT)
 
 
 def _say_rejected(domain_list: DomainList, out: Path) -> None:
@@ -167,15 +171,16 @@ def _survey(
     until: Until,
     interruption: Interruption,
     scheduler: str | None,
-    watchers: Sequence[Watcher],
+    onlookers: Onlookers,
 ) -> None:
     workers = _workers(settings)
     names = [stage.name for stage in STAGES]
     wanted = STAGES[: names.index(until) + 1] if until in names else STAGES
     with LiveProgress(console) as live, contextlib.ExitStack() as kept:
-        progress, cluster = Watched([live, RunNow(folder), *watchers]), None
+        progress, cluster = Watched([live, RunNow(folder), *onlookers.watchers]), None
         if scheduler is not None:
             cluster = kept.enter_context(_cluster(scheduler, folder, settings, progress, interruption))
+        onlookers.begin(until, workers if cluster is None else cluster.workers())
         with (
             ControlWatch(folder, settings, progress, interruption) as watch,
             contextlib.nullcontext(cluster)
@@ -196,7 +201,7 @@ def _cluster(
         raise SettingsError("--scheduler: needs Dask: pip install -e '.[cluster]' in the checkout")
     from crawler.cluster.executor import open_cluster  # an extra, and half a second to import
 
-    with open_cluster(scheduler, folder, feedback, interruption, workers=settings.workers) as engine:
+    with open_cluster(scheduler, folder, settings, feedback, interruption) as engine:
         yield engine
 
 
@@ -216,7 +221,12 @@ def judge(
     """Judge a run again, without the network."""
     at = date.replace(tzinfo=UTC) if date else None
     folder = RunFolder(run_path)
-    with folder.lock(), interruptible() as interruption, LiveProgress(console) as live:
+    with (
+        resumable(),
+        folder.lock(),
+        interruptible() as interruption,
+        LiveProgress(console) as live,
+    ):
         if root_store is not None:
             adopt_root_store(folder, str(root_store))
         finish(folder, Watched([live]), interruption, at=at, workers=workers or os.cpu_count() or 1)

@@ -1,13 +1,15 @@
 """How each column of a Parquet file is written smallest: tried on rows, not guessed."""
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from crawler.storing.parquet_files import row_groups
 
 ROW_GROUP_ROWS = 100_000
 """Rows that are written, and skipped by readers, together."""
@@ -68,29 +70,12 @@ def smallest(rows: pa.Table) -> Encodings:
 def write_smallest(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
     """Write batches of one schema as a Parquet file; the same rows give the same octets."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    groups = _row_groups(schema, batches)
+    groups = row_groups(schema, batches, ROW_GROUP_ROWS)
     first = next(groups)
     with pq.ParquetWriter(path, schema, **smallest(first).options(LEVEL)) as writer:
         writer.write_table(first, row_group_size=ROW_GROUP_ROWS)
         for group in groups:
             writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
-
-
-def _row_groups(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Give the rows in tables of the size of a row group, the first one even if it is empty."""
-    gathered: list[pa.RecordBatch] = []
-    rows, is_first = 0, True
-    for batch in batches:
-        gathered.append(batch)
-        rows += batch.num_rows
-        while rows >= ROW_GROUP_ROWS:
-            table = pa.Table.from_batches(gathered, schema)
-            yield table.slice(0, ROW_GROUP_ROWS).combine_chunks()
-            is_first = False
-            rest = table.slice(ROW_GROUP_ROWS)
-            gathered, rows = rest.to_batches(), rest.num_rows
-    if rows or is_first:
-        yield pa.Table.from_batches(gathered, schema).combine_chunks()
 
 
 def _leaves(rows: pa.Table) -> dict[str, str]:

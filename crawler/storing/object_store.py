@@ -9,7 +9,6 @@ import errno
 import functools
 import io
 import os
-import re
 import stat
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path, PosixPath
@@ -18,6 +17,10 @@ from urllib.parse import urlsplit
 
 import pyarrow.fs as pafs
 
+from crawler.storing.hold import require_holds
+from crawler.storing.object_errors import named
+from crawler.storing.object_stream import ObjectStream
+
 SCHEME = "s3"
 
 _CONNECT_SECONDS = 5.0
@@ -25,10 +28,6 @@ _ATTEMPTS = 5
 """Of one request: with the waits between them a store may be gone for some ten seconds."""
 _BUFFER = 8 * 1024 * 1024
 """Octets of an object that are asked for at once where it is read from its beginning to its end."""
-_AWS_ERROR = re.compile(
-    r"AWS Error (?P<word>\w+) during (?P<operation>\w+) operation: (?P<text>.*?)( \(Request ID: .*)?$",
-    re.DOTALL,
-)
 
 
 def place(location: str) -> Path:
@@ -59,7 +58,8 @@ class ObjectPath(PosixPath):
 
     A folder is there as long as an object is in it. An object appears whole, when its last octet has been
     written, but also when an error ends the writing: so what is long is written beside, and then renamed.
-    Whatever asks the system of this machine for it by name gets an OSError.
+    Nothing is changed by a process whose claim on the run may be void (`hold`). Whatever asks the system of
+    this machine for it by name gets an OSError.
     """
 
     def __str__(self) -> str:
@@ -81,11 +81,14 @@ class ObjectPath(PosixPath):
         """Return bucket and name, as Arrow takes them."""
         return "/".join(self.parts[1:])
 
-    def files_for_queries(self) -> Any:
-        """Return what DuckDB reads objects by; it is registered with a connection."""
+    def queried_by(self, connection: Any) -> contextlib.AbstractContextManager[None]:
+        """Have the queries of a DuckDB connection read objects for the time of a block.
+
+        It raises OSError where the store fails, whatever DuckDB makes of that.
+        """
         from crawler.storing.object_queries import ObjectFiles
 
-        return ObjectFiles()
+        return ObjectFiles().registered_with(connection)
 
     # --- what is there
 
@@ -165,10 +168,11 @@ class ObjectPath(PosixPath):
             raise OSError(errno.ENOTSUP, f"an object is not opened as {mode!r}", str(self))
         with named(self):
             if "w" in mode:
-                octets = self.store.open_output_stream(self.key, compression=None)
+                octets = self._store_to_change().open_output_stream(self.key, compression=None)
             else:
                 octets = self.store.open_input_stream(self.key, compression=None, buffer_size=_BUFFER)
-        return octets if "b" in mode else io.TextIOWrapper(octets, encoding, errors, newline)
+        stream = ObjectStream(self, octets)
+        return stream if "b" in mode else io.TextIOWrapper(stream, encoding, errors, newline)
 
     def open_to_seek(self) -> Any:
         """Open an object to be read here and there."""
@@ -177,7 +181,7 @@ class ObjectPath(PosixPath):
 
     def read_bytes(self) -> bytes:
         """Return the octets of an object."""
-        with named(self), self.open("rb") as file:
+        with self.open("rb") as file:
             octets: bytes = file.read()
         return octets
 
@@ -187,7 +191,7 @@ class ObjectPath(PosixPath):
 
     def write_bytes(self, data: Any) -> int:
         """Write an object."""
-        with named(self), self.open("wb") as file:
+        with self.open("wb") as file:
             file.write(data)
         return len(data)
 
@@ -203,6 +207,11 @@ class ObjectPath(PosixPath):
 
     # --- making and removing
 
+    def _store_to_change(self) -> pafs.FileSystem:
+        """Return the file system for a change. Raises OSError if this process may make none any more."""
+        require_holds(self)
+        return self.store
+
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
         """Do nothing: a folder is there with its first object."""
 
@@ -210,14 +219,14 @@ class ObjectPath(PosixPath):
         """Give an object another name, at which it appears whole."""
         assert isinstance(target, ObjectPath), target
         with named(target):
-            self.store.move(self.key, target.key)
+            self._store_to_change().move(self.key, target.key)
         return type(self)(target)
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Remove an object. Raises FileNotFoundError."""
         try:
             with named(self):
-                self.store.delete_file(self.key)
+                self._store_to_change().delete_file(self.key)
         except FileNotFoundError:
             if not missing_ok:
                 raise
@@ -225,7 +234,7 @@ class ObjectPath(PosixPath):
     def remove_all(self) -> None:
         """Remove all objects in a folder."""
         with contextlib.suppress(FileNotFoundError), named(self):
-            self.store.delete_dir(self.key)
+            self._store_to_change().delete_dir(self.key)
 
 
 @functools.cache
@@ -247,31 +256,6 @@ def _store(bucket: str) -> pafs.FileSystem:
         allow_delayed_open=True,  # what is short is one request
         **where,
     )
-
-
-@contextlib.contextmanager
-def named(path: ObjectPath) -> Iterator[None]:
-    """Have an error name the object, and say what the store said."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is not None:
-            raise
-        number, reason = error.errno or errno.EIO, error.strerror or str(error)
-        said = _AWS_ERROR.search(reason)
-        if number == errno.ENOENT or (said and said["operation"] == "GetObject" and _is_gone(path)):
-            number, reason = errno.ENOENT, os.strerror(errno.ENOENT)
-        elif said:
-            text = said["text"].removeprefix("No response body.").lstrip(": ")
-            reason = ": ".join(filter(None, (said["word"].lower().replace("_", " "), text)))
-        raise OSError(number, reason, str(path)) from None
-
-
-def _is_gone(path: ObjectPath) -> bool:
-    """Tell whether an object has gone while it was read: what is said of that itself is about the reading."""
-    with contextlib.suppress(OSError):
-        return bool(path.store.get_file_info(path.key).type == pafs.FileType.NotFound)
-    return False
 
 
 def written_since(folder: Path, pattern: str, seconds: float) -> Iterable[Path]:

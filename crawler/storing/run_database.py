@@ -13,12 +13,8 @@ import pyarrow as pa
 
 from crawler.stage import work_list
 from crawler.storing.object_store import ObjectPath
-from crawler.storing.parquet_files import write_parquet_batches
+from crawler.storing.parquet_files import ROW_GROUP_ROWS, write_parquet_batches
 from crawler.storing.run_folder import RunFolder
-
-ROW_GROUP_ROWS = 10_000
-"""Rows of a work list that are read to find those of one shard. By default it would be a million: a survey of
-a million domains would decode its whole list once a shard, in 0.19 s in place of 0.006 s."""
 
 _LIMITS: dict[str, str | int | float | list[str]] = {
     "memory_limit": "256MB",
@@ -88,16 +84,15 @@ def run_database(run: RunFolder, **variables: Any) -> Iterator[RunDatabase]:
     with (
         run.local_folder(run.work_path(".spilled")) as spilled,
         duckdb.connect(config={**_LIMITS, "temp_directory": str(spilled)}) as connection,
+        run.path.queried_by(connection) if isinstance(run.path, ObjectPath) else contextlib.nullcontext(),
     ):
-        if isinstance(run.path, ObjectPath):
-            connection.register_filesystem(run.path.files_for_queries())
         spilled.mkdir(parents=True, exist_ok=True)
         database = RunDatabase(connection, spilled)
         database.execute("SET TimeZone = 'UTC'")
         database.set(**variables)
         try:
             yield database
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:  # Arrow has an OSError of what comes while it reads rows
             if any(words in str(error) for words in _NO_ROOM):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(spilled)) from None
             raise

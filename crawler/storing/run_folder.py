@@ -13,20 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from crawler.domain_list import RejectedLine
+from crawler.listed import RejectedLine
 from crawler.records import TABLES
 from crawler.schema import arrow_schema, record_maker, to_table
 from crawler.storing.digests import Digests
 from crawler.storing.object_store import ObjectPath
-from crawler.storing.parquet_files import count_rows, parquet_file, write_parquet
+from crawler.storing.parquet_files import count_rows, read_parquet, write_parquet
 from crawler.storing.run_lock import LockedError, holder, locked
-from crawler.storing.whole_file import WholeFile
+from crawler.storing.whole_file import WholeFile, wanted_name
 
 _LOCK = ".lock"
-_MADE_FIRST = {_LOCK, "rejected.csv", "work"}
-"""What stands in a run folder of an object store before its run.json."""
+_MADE_FIRST = {_LOCK, "rejected.csv", "work", "run.json"}
+"""What may stand in a folder of an object store that is to be a run, or have been left there half-written."""
 
 
 class RunFolderError(ValueError):
@@ -57,7 +56,8 @@ class RunFolder:
 
     def _has_other_files(self) -> bool:
         if isinstance(self.path, ObjectPath):  # it is made where it stands, perhaps at this moment
-            return any(entry.name not in _MADE_FIRST for entry in self.path.iterdir())
+            names = (entry.name for entry in self.path.iterdir())
+            return any((wanted_name(name) or name) not in _MADE_FIRST for name in names)
         return any(self.path.iterdir())
 
     def read_manifest(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class RunFolder:
         try:
             manifest = json.loads(self.manifest_path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise RunFolderError(f"{self.path}: no readable run.json: {error}") from None
+            raise RunFolderError(f"{self.path}: no readable run.json: {error}") from error
         if not isinstance(manifest, dict):
             raise RunFolderError(f"{self.path}: run.json holds no object")
         return manifest
@@ -191,7 +191,7 @@ class RunFolder:
     def read_part(self, table: str, shard: int) -> Iterator[Any]:
         """Return the records of one shard."""
         record = TABLES[table]
-        rows = pq.read_table(parquet_file(self.part_path(table, shard)), schema=arrow_schema(record))
+        rows = read_parquet(self.part_path(table, shard), arrow_schema(record))
         return map(record_maker(record), rows.to_pylist())
 
     def remove_parts(self, table: str) -> None:

@@ -3,7 +3,8 @@
 A claim is an object of its own, renewed while its process works. Who wants the run first writes a claim and
 then looks for others; of two who do so at once, the later sees the earlier's, since a store lists whatever
 was written before. A claim that is not renewed is void in the end. Its process knows that by its own clock,
-before anybody else does, and stops; only what it has under way at that moment may still be written.
+before anybody else does (`hold`): from then on it changes nothing any more, and stops. Only the change that
+it was just asking the store for when it was suspended may still come, however late.
 """
 
 import contextlib
@@ -18,13 +19,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from crawler.storing.hold import HELD_SECONDS, Hold, boot_seconds, kept
 from crawler.storing.object_store import ObjectPath
 
-HELD_SECONDS = 60.0
-"""A process whose claim was not renewed for so long stops."""
-VOID_SECONDS = 90.0
+VOID_SECONDS = HELD_SECONDS + 30.0
 """A claim that is so old by the store's clock holds nobody up."""
 _RENEW_SECONDS = 15.0
+_LOOK_SECONDS = 1.0
+"""Between two looks whether it is time to renew a claim, or too late."""
 
 
 class LockedError(Exception):
@@ -34,7 +36,9 @@ class LockedError(Exception):
 def locked(path: Path) -> contextlib.AbstractContextManager[None]:
     """Keep other processes from a run for the time of the block.
 
-    path: of the lock; in an object store, the folder of the claims. Raises LockedError.
+    path: of the lock; in an object store, the folder of the claims. Raises LockedError; and OSError at the
+    end of the block, whatever that raises, if the claim was not renewed for too long. Then this process is
+    interrupted in the block.
     """
     return _claimed(path) if isinstance(path, ObjectPath) else _locked(path)
 
@@ -81,25 +85,25 @@ def _locked(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _claimed(claims: ObjectPath) -> Iterator[None]:
     claim = _Claim(claims / secrets.token_hex(8))
-    claim.write()
     try:
-        # Its own time is that of the store's clock, by which the age of the others is told.
-        for path, other in _standing(claims, claim.path.stat().st_mtime):
-            if path != claim.path:
-                machine = "this" if other["processes_of"] == _processes() else "another"
-                number = f"number {other['process']} of {machine} machine"
-                raise LockedError(f"another process is working on this run, {number}")
-        for path, _ in claims.objects():
-            if path != claim.path:  # void
-                path.unlink(missing_ok=True)
-        with claim.renewed():
-            yield
+        with kept(claim.hold):
+            claim.write()
+            seen = [path for path, _ in claims.objects()]
+            # Its own time is that of the store's clock, by which the age of the others is told.
+            for path, other in _standing(claims, claim.path.stat().st_mtime):
+                if path != claim.path:
+                    machine = "this" if other["processes_of"] == _processes() else "another"
+                    number = f"number {other['process']} of {machine} machine"
+                    raise LockedError(f"another process is working on this run, {number}")
+            for path in seen:
+                if path != claim.path:  # void; one that came since will give way by itself
+                    path.unlink(missing_ok=True)
+            with claim.renewed():
+                yield
     finally:
         with contextlib.suppress(OSError):  # void in the end by itself
             claim.path.unlink(missing_ok=True)
-        if claim.is_lost:
-            reason = f"the claim on the run could not be renewed for {HELD_SECONDS:.0f} seconds"
-            raise LockedError(f"{reason}; the same command goes on") from None
+        claim.hold.require(claims.parent)
 
 
 class _Claim:
@@ -107,14 +111,13 @@ class _Claim:
 
     def __init__(self, path: ObjectPath) -> None:
         self.path = path
-        self.is_lost = False
+        self.hold = Hold()
         self._text = json.dumps({"process": os.getpid(), "processes_of": _processes()})
-        self._written_at = 0.0
 
     def write(self) -> None:
-        now = _now()
+        now = boot_seconds()
         self.path.write_text(self._text)
-        self._written_at = now
+        self.hold.renew(now)
 
     @contextlib.contextmanager
     def renewed(self) -> Iterator[None]:
@@ -129,14 +132,13 @@ class _Claim:
             thread.join()
 
     def _renew(self, over: threading.Event) -> None:
-        while not over.wait(_RENEW_SECONDS):
-            if _now() - self._written_at < HELD_SECONDS:
-                with contextlib.suppress(OSError):  # tried again until it is too late
-                    self.write()
-            if _now() - self._written_at >= HELD_SECONDS:
-                self.is_lost = True
+        while not over.wait(_LOOK_SECONDS):
+            if self.hold.is_over():
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                 return
+            if self.hold.seconds() >= _RENEW_SECONDS:
+                with contextlib.suppress(OSError):  # tried again until it is too late
+                    self.write()
 
 
 def _standing(claims: ObjectPath, now: float) -> Iterator[tuple[ObjectPath, Mapping[str, Any]]]:
@@ -153,8 +155,3 @@ def _processes() -> str:
     """Return what names the processes whose numbers this one can see; the same for no two machines."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-
-
-def _now() -> float:
-    """Return seconds of a clock that nobody sets, and that goes on while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)

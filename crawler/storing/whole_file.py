@@ -2,12 +2,17 @@
 
 import contextlib
 import os
+import re
 import shutil
 from pathlib import Path
 from types import TracebackType
 
 from crawler.storing.digests import Digests
-from crawler.storing.object_store import ObjectPath, named
+from crawler.storing.object_errors import named
+from crawler.storing.object_store import ObjectPath
+
+_ASIDE = re.compile(r"\.(?P<wanted>.+)\.\d+")
+"""What a file is called until it takes its name; the digits are the process that writes it."""
 
 
 class WholeFile:
@@ -61,6 +66,12 @@ class WholeFile:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def wanted_name(name: str) -> str | None:
+    """Return the name that a file was to take which was not written to its end; None: it is no such file."""
+    match = _ASIDE.fullmatch(name)
+    return match and match["wanted"]
 
 
 def remove_folder(path: Path) -> None:

@@ -61,7 +61,7 @@ class RootStore:
         try:
             return cls((pathlib.Path(path) if isinstance(path, str) else path).read_bytes())
         except (OSError, RootStoreError) as error:
-            raise RootStoreError(f"root store {path}: {error}") from None
+            raise RootStoreError(f"root store {path}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

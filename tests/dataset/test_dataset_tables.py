@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 
 from crawler.dataset.conforming import conform
-from crawler.dataset.encodings import _row_groups, write_smallest
+from crawler.dataset.encodings import write_smallest
 from crawler.dataset.publishing import Options, publish
 from crawler.dataset.tables import part_name
 from crawler.records import TABLE_KEYS, TABLES
 from crawler.schema import arrow_schema
+from crawler.storing.parquet_files import row_groups
 from crawler.storing.run_folder import RunFolder
 from tests.dataset.published import small_run
 
@@ -92,13 +93,12 @@ def test_rows_come_back_from_duckdb_as_they_went_in(values: list[object]) -> Non
     assert found == rows
 
 
-def test_row_groups_are_cut_and_filled_across_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crawler.dataset.encodings.ROW_GROUP_ROWS", 4)
+def test_row_groups_are_cut_and_filled_across_batches() -> None:
     schema = pa.schema([pa.field("n", pa.int64(), nullable=False)])
     batches = [
         pa.record_batch([pa.array(range(a, b))], schema=schema) for a, b in ((0, 3), (3, 11), (11, 12))
     ]
-    groups = [table.column("n").to_pylist() for table in _row_groups(schema, batches)]
+    groups = [table.column("n").to_pylist() for table in row_groups(schema, batches, 4)]
     assert groups == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
 
 

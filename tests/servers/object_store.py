@@ -17,9 +17,13 @@ _numbers = itertools.count(1)
 
 
 @contextmanager
-def object_store() -> Iterator[str]:
-    """Run a store, which the environment names for the time of the context; return its address."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+def object_store(address: str = "127.0.0.1:0") -> Iterator[str]:
+    """Run a store, which the environment names for the time of the context; return its address.
+
+    At the address of an earlier one it is the same store again, with what was in it.
+    """
+    at, _, number = address.rpartition(":")
+    server = ThreadedMotoServer(at, int(number), verbose=False)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request
     server.start()
     host, port = server.get_host_and_port()
