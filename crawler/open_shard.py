@@ -7,19 +7,17 @@ in partials are not done again by who goes on with the run; the part files are m
 import contextlib
 import re
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from crawler.protocol.certificate import read_certificate
 from crawler.records import TABLES, Certificate
 from crawler.schema import arrow_schema, to_table
-from crawler.stage import Observation, Row, Stage, certificate_parts, read_work
-from crawler.storing.parquet_files import count_rows, parquet_file, write_parquet
+from crawler.stage import Observation, Row, Stage, certificate_parts, read_work_table
+from crawler.storing.parquet_files import count_rows, read_parquet, write_parquet
 from crawler.storing.run_folder import RunFolder
 
 _PARTIAL = re.compile(r"(?P<table>\w+)-(?P<shard>\d+)-(?P<number>\d+)\.parquet")
@@ -35,11 +33,12 @@ class OpenShard:
         self._shard = shard
         self._partials = sorted(number for number, of in _whole_partials(run, stage) if of == shard)
         self._finished: deque[Observation] = deque()
+        self._seen: deque[pa.Table] = deque()
+        """Rows of the last table, recorded many together."""
         self._written_certificates: set[bytes] = set()
-        done = self._done()
-        self.rows = [row for row in read_work(run, stage.name, shard) if self._key(row) not in done]
-        """Those that are to be done."""
-        self._missing = len(self.rows)
+        self.work = self._without(self._done(), read_work_table(run, stage.name, shard))
+        """The rows of the work list that are to be done."""
+        self._missing = len(self.work)
 
     @property
     def is_complete(self) -> bool:
@@ -51,30 +50,35 @@ class OpenShard:
         self._finished.append(observation)
         self._missing -= 1
 
+    def add_seen(self, records: pa.Table) -> None:
+        """Take the records of many rows, of the stage's last table."""
+        self._seen.append(records)
+        self._missing -= len(records)
+
     def save(self) -> None:
         """Write a partial of what is finished and not written yet."""
-        records, certificates = self._take()
-        if not records[self._stage.tables[-1]]:
+        tables, certificates = self._take()
+        if not len(tables[self._stage.tables[-1]]):
             return
         number = self._partials[-1] + 1 if self._partials else 0
         self._write_certificates(certificates, f"-{number:04}")
-        for table, rows in records.items():
+        for table, rows in tables.items():
             path = partial_path(self._run, self._stage, table, self._shard, number)
-            write_parquet(path, to_table(TABLES[table], rows), digests=self._run.digests)
+            write_parquet(path, rows, digests=self._run.digests)
         self._partials.append(number)
 
     def write(self) -> None:
         """Write the part files of the shard, whose last row is done."""
-        records, certificates = self._take()
+        tables, certificates = self._take()
         self._write_certificates(certificates, "")
-        for table, rows in records.items():
-            partials = self._read_partials(table)
-            whole = pa.concat_tables([*partials, to_table(TABLES[table], rows)])
-            self._run.write_part_table(table, self._shard, whole)
+        for table, rows in tables.items():
+            self._run.write_part_table(
+                table, self._shard, pa.concat_tables([*self._read_partials(table), rows])
+            )
         remove_partials(self._run, self._stage, self._shard)
 
-    def _take(self) -> tuple[Mapping[str, Sequence[Any]], list[bytes]]:
-        """Take what is finished: its records by table, and the certificates that are not written yet."""
+    def _take(self) -> tuple[Mapping[str, pa.Table], list[bytes]]:
+        """Take what is finished: its tables, and the certificates that are not written yet."""
         records: dict[str, list[Any]] = {table: [] for table in self._stage.tables}
         certificates: dict[bytes, bytes] = {}
         for _ in range(len(self._finished)):  # more may come meanwhile
@@ -84,10 +88,17 @@ class OpenShard:
             certificates |= {sha256(der).digest(): der for der in observation.certificates}
         new = [der for digest, der in certificates.items() if digest not in self._written_certificates]
         self._written_certificates |= certificates.keys()
-        return records, new
+        tables = {table: to_table(TABLES[table], rows) for table, rows in records.items()}
+        last = self._stage.tables[-1]
+        seen = [self._seen.popleft() for _ in range(len(self._seen))]
+        tables[last] = pa.concat_tables([*seen, tables[last]])
+        return tables, new
 
     def _write_certificates(self, certificates: Sequence[bytes], suffix: str) -> None:
         if certificates:
+            # A stage that meets none is spared cryptography's library.
+            from crawler.protocol.certificate import read_certificate
+
             path = certificate_parts(self._run) / f"{self._stage.name}-{self._shard:06}{suffix}.parquet"
             rows = to_table(Certificate, [*map(read_certificate, certificates)])
             write_parquet(path, rows, digests=self._run.digests)
@@ -96,7 +107,12 @@ class OpenShard:
         schema = arrow_schema(TABLES[table])
         for number in self._partials:
             path = partial_path(self._run, self._stage, table, self._shard, number)
-            yield pq.read_table(parquet_file(path), schema=schema, columns=columns and list(columns))
+            yield read_parquet(path, schema, columns)
+
+    def _without(self, done: Collection[tuple[Any, ...]], work: pa.Table) -> pa.Table:
+        if not done:
+            return work
+        return work.filter([self._key(row) not in done for row in work.to_pylist()])
 
     def _done(self) -> set[tuple[Any, ...]]:
         tables = self._read_partials(self._stage.tables[-1], self._stage.key)

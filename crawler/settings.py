@@ -57,6 +57,8 @@ class Settings:
     save_seconds: float = 30.0
     """How often what is done of a shard is written down: so much is lost at most when the run is killed."""
     domains_in_flight: int = 300
+    """Domains, or MX hosts, that each worker looks up one by one at once: of the domains those with anything
+    but plain answers. Plain ones are looked up together, a thousand at a time."""
     questions_in_flight: int = 1000
     """DNS questions under way at once, as long as the resolver bears them."""
     sessions_in_flight: int = 500

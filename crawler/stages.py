@@ -1,25 +1,58 @@
 """The stages that ask the DNS: resolve (per domain), hosts (per MX host)."""
 
+import itertools
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
+import pyarrow as pa
 import trio
 
 from crawler.outcomes import DnssecStatus, LookupStatus
+from crawler.plain_domains import domain_rows
 from crawler.probes.host_addresses import look_up_addresses, not_asked
 from crawler.probes.policy_fetch import ObservedPolicy, fetch_policy
+from crawler.protocol.dns_wire import QueryType
 from crawler.protocol.mx import read_mx
 from crawler.records import Domain, Lookup, MxHost, MxLookup, TxtLookup
-from crawler.stage import Observation, Row, Stage
+from crawler.stage import Glance, Observation, Row, Stage
 from crawler.tools import Tools, open_tools
 
 # --- resolve -------------------------------------------------------------------------------------------
 
 
+async def glance_at_domains(rows: pa.Table, tools: Tools) -> Glance:
+    """Look up MX, _mta-sts and _smtp._tls of many domains; record those with plain MX and no TXT."""
+    resolver, resolved_at = tools.resolver, datetime.now(UTC)
+    domains = rows["domain"].to_pylist()
+    is_asked = np.array([not tools.opt_out.covers_name(domain) for domain in domains], np.bool_)
+    asked = list(itertools.compress(domains, is_asked))
+    mx = await resolver.look_up_together(asked, QueryType.MX)
+    is_there = mx.replies.is_plain & ~mx.replies.is_nxdomain
+    there = list(itertools.compress(asked, is_there))
+    names = [f"{label}.{domain}" for label in ("_mta-sts", "_smtp._tls") for domain in there]
+    txt = await resolver.look_up_together(names, QueryType.TXT)
+    is_first_half = np.arange(len(names)) < len(there)
+    sts_txt, tlsrpt_txt = txt.take(is_first_half), txt.take(~is_first_half)
+    is_bare = sts_txt.replies.is_plain & tlsrpt_txt.replies.is_plain
+    is_said = mx.replies.is_plain.copy()
+    is_said[is_there] = is_bare
+    resolver.expect(mx, ~is_said)
+    resolver.expect(sts_txt, ~is_bare)
+    resolver.expect(tlsrpt_txt, ~is_bare)
+    is_seen = is_asked.copy()
+    is_seen[is_asked] = is_said
+    seen, left = rows.filter(pa.array(is_seen)), rows.filter(pa.array(~is_seen))
+    records = domain_rows(
+        seen, resolved_at, mx.take(is_said), sts_txt.take(is_bare), tlsrpt_txt.take(is_bare)
+    )
+    return Glance(records, [row | {"resolved_at": resolved_at} for row in left.to_pylist()])
+
+
 async def resolve_domain(row: Row, tools: Tools) -> Observation:
     """Look up MX, _mta-sts and _smtp._tls of a listed domain, and fetch its MTA-STS policy if it has one."""
     domain, resolver = row["domain"], tools.resolver
-    resolved_at = datetime.now(UTC)
+    resolved_at = row.get("resolved_at") or datetime.now(UTC)
     mx = await _mx_unless_opted_out(domain, tools)
     sts_txt = tlsrpt_txt = None
     # Nothing exists below a name that does not (RFC 8020); behind an alias it is the target that does not.
@@ -82,6 +115,7 @@ RESOLVE = Stage(
     key=("domain",),
     open_tools=open_tools,
     observe=resolve_domain,
+    glance=glance_at_domains,
     in_flight="domains_in_flight",
 )
 

@@ -8,9 +8,10 @@ No more questions are in flight than the resolver bears (`congestion`); the othe
 import os
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 import trio
@@ -42,6 +43,22 @@ answers all who asked at once, in any order."""
 
 _ANSWERS = frozenset({0, 3})
 """NOERROR, NXDOMAIN: they say something about the name, all others about the lookup."""
+
+_LOOKS_LIKE_AN_ANSWER = frozenset(
+    bytes((high, low, 0, 1))
+    for high, low in product(range(256), range(256))
+    if high & 0b1111_1010 == 0b1000_0000 and low & 0b1111 in _ANSWERS
+)
+"""Flags and question count of a whole reply to a query: QR set, opcode 0, TC clear, one question."""
+
+_LOOK_SECONDS = 0.3
+"""Questions asked together are waited for as long as some are still to be asked, or more than one in a
+hundred end in such a time: the few slowest shall not hold up all."""
+_MOST_LOOKS = 30
+"""How long they are waited for in any case."""
+
+_FADES = 0.995
+"""What is left of the longest time that an answer took, with each answer since."""
 
 
 class Exchange(NamedTuple):
@@ -110,6 +127,8 @@ class DnsExchange:
         """When each is to be asked again, in that order."""
         self._queue: deque[Question] = deque()
         """Questions that wait for their turn; some may be done meanwhile."""
+        self._behind: deque[Question] = deque()
+        """Those asked together: they wait until none that a task waits for is queued."""
         self._asked = trio.Event()
         """Set when there is a question to send."""
         self._repeated: deque[tuple[float, Question, list[tuple[Waiting, int]]]] = deque()
@@ -119,6 +138,10 @@ class DnsExchange:
         """When the resolver last sent anything."""
         self._doubtful: list[Question] = []
         """Questions given up while nothing was heard: asked again when the resolver is there."""
+        self._longest_seconds = timeout_seconds
+        """How long answers take at most, of late."""
+        self._room = trio.lowlevel.ParkingLot()
+        """Who waits until the resolver has room: one goes on per answer, all when nothing is in flight."""
         self.congestion = Congestion(most_in_flight, timeout_seconds)
         self.endpoints: list[tuple[socket.socket, Waiting]] = []
         try:
@@ -145,17 +168,60 @@ class DnsExchange:
 
     async def ask(self, name: str, query_type: QueryType, *, checking_disabled: bool = False) -> Exchange:
         """Ask one question and return how it ended. Raises DnsWireError for a name that cannot be sent."""
-        task = trio.lowlevel.current_task()
-        question = Question(name, query_type, task, checking_disabled=checking_disabled)
+        question = Question(name, query_type, checking_disabled=checking_disabled)
         self._queue.append(question)
         self._asked.set()
-        await trio.lowlevel.wait_task_rescheduled(partial(self._forget, question))
+        return await self.ended(question)
+
+    async def ask_together(self, names: Sequence[str], query_type: QueryType) -> list[Question | None]:
+        """Ask the same of many names, without a task for each.
+
+        Returns when each is answered, or when no answer has come for a while: who wants the others waits for
+        them with `ended`, or gives them up with `forget`. Replies that look like an answer are not read yet.
+        None stands for a name that cannot be sent.
+        """
+        together = _Together()
+        questions = [_question_or_none(name, query_type, together.one_ended) for name in names]
+        asked = [question for question in questions if question is not None]
+        self._behind.extend(asked)
+        self._asked.set()
+        try:
+            await together.most_ended(asked)
+        except trio.Cancelled:
+            for question in asked:
+                self.forget(question)
+            raise
+        for question in asked:
+            question.wake = None
+        return questions
+
+    async def ended(self, question: Question) -> Exchange:
+        """Wait until a question has ended, and return how."""
+        while not question.is_ended or question.octets is not None:
+            if question.is_ended:
+                self._read(question)
+            else:
+                question.wake = partial(trio.lowlevel.reschedule, trio.lowlevel.current_task())
+                await trio.lowlevel.wait_task_rescheduled(partial(self._abort, question))
         if question.reply is not None and question.reply.truncated:
             await self._ask_over_tcp(question)
             question.ended_at = self._now()
         return Exchange(
             question.reply, question.failure, question.attempts, question.started_at, question.ended_at
         )
+
+    async def next_answer(self) -> None:
+        """Wait until a question is answered: then the resolver has room for one more. Not for dead names."""
+        if self._in_flight:
+            with trio.move_on_after(self._longest_seconds):
+                await self._room.park()
+
+    def may_answer_since(self, at: float) -> bool:
+        """Tell whether a question sent by a time may still be answered: no longer ago than answers take."""
+        oldest = next(iter(self._in_flight.values()), None)
+        if oldest is None or self._now() >= at + self._longest_seconds:
+            return False
+        return oldest <= at + self._timeout_seconds
 
     async def is_answered(self, name: str) -> bool:
         """Tell whether the resolver says at once of a name which address it has, or that it has none.
@@ -166,10 +232,29 @@ class DnsExchange:
         reply = (await self.ask(name, QueryType.A)).reply
         return reply is not None and reply.rcode in _ANSWERS and asked_at >= self.back_at
 
-    def _forget(self, question: Question, _: object) -> trio.lowlevel.Abort:
-        """Give up a question whose task is cancelled."""
+    def forget(self, question: Question) -> None:
+        """Give up a question that nobody waits for any more."""
+        if not question.is_ended:
+            self._stop_waiting(question)
+
+    def _abort(self, question: Question, _: object) -> trio.lowlevel.Abort:
         self._stop_waiting(question)
         return trio.lowlevel.Abort.SUCCEEDED
+
+    def _read(self, question: Question) -> None:
+        """Read a reply that only looked like an answer so far; the question is asked again if it is none."""
+        assert question.octets is not None
+        octets, question.octets, question.is_read_later = question.octets, None, False
+        try:
+            question.reply = decode_reply(octets, question.asked)
+        except DnsWireError:
+            question.failure = LookupStatus.MALFORMED
+            question.losses += 1
+            if question.losses < self._attempts:
+                question.is_ended = False
+                question.sent = []
+                self._queue.append(question)
+                self._asked.set()
 
     async def send(self) -> None:
         """Send questions for ever, those of all tasks that are ready in one go.
@@ -210,23 +295,23 @@ class DnsExchange:
         """Send what waits for its turn, as far as the level allows; nothing to a resolver that is gone."""
         if self.problem is not None:
             return
-        while self._queue and len(self._in_flight) < self.congestion.level:
-            question = self._queue.popleft()
-            if question.task is not None:
+        while (queue := self._queue or self._behind) and len(self._in_flight) < self.congestion.level:
+            question = queue.popleft()
+            if not question.is_ended:
                 self._send(question)
 
     def _stop_waiting(self, question: Question) -> None:
-        question.task = None
+        question.is_ended = True
         self._in_flight.pop(question, None)
         for waiting, query_id in question.sent:
             del waiting[query_id]
 
-    def _finish(self, question: Question) -> None:
-        task = question.task
-        assert task is not None, "finished twice"
+    def _finish(self, question: Question, now: float) -> None:
+        assert not question.is_ended, "finished twice"
         self._stop_waiting(question)
-        question.ended_at = self._now()
-        trio.lowlevel.reschedule(task)
+        question.ended_at = now
+        if question.wake is not None:
+            question.wake()
 
     async def receive(self, endpoint: socket.socket, waiting: Waiting) -> None:
         """Read replies for ever."""
@@ -245,7 +330,7 @@ class DnsExchange:
                 else:
                     self._heard_at = self._now()
                     self._take(octets, waiting)
-            if self._queue:
+            if self._queue or self._behind:
                 self._send_queued()
 
     def _take(self, octets: bytes, waiting: Waiting) -> None:
@@ -254,24 +339,42 @@ class DnsExchange:
         question = waiting.get(query_id)
         if question is None:
             return
-        try:
-            reply = decode_reply(octets, question.asked)
-        except DnsWireError:
-            question.failure = LookupStatus.MALFORMED
-            return
-        if not question.is_answered_by(reply):
-            return
-        if question.task is None:
+        reply: DnsReply | None = None
+        if (
+            not question.is_read_later
+            or octets[2:6] not in _LOOKS_LIKE_AN_ANSWER
+            or not octets.startswith(question.asked[0], 12)
+        ):
+            try:
+                reply = decode_reply(octets, question.asked)
+            except DnsWireError:
+                question.failure = LookupStatus.MALFORMED
+                return
+            if not question.is_answered_by(reply):
+                return
+        if question.is_ended:
             question.is_late = True
             return
-        question.reply = reply
-        if question.attempts > 1 and question.sent[-1] == (waiting, query_id) and reply.rcode in _ANSWERS:
-            *earlier, last = question.sent
-            question.sent = [last]
-            self._repeated.append((self._now() + _LATE_SECONDS, question, earlier))
-        elif self._queue and reply.rcode in _ANSWERS:
-            self.congestion.raise_level(self._now())
-        self._finish(question)
+        question.reply, question.octets = reply, octets if reply is None else None
+        now = self._heard_at
+        is_answer = reply is None or reply.rcode in _ANSWERS
+        if is_answer:
+            if question.attempts > 1 and question.sent[-1:] == [(waiting, query_id)]:
+                *earlier, last = question.sent
+                question.sent = [last]
+                self._repeated.append((now + _LATE_SECONDS, question, earlier))
+            elif self._queue or self._behind:
+                self.congestion.raise_level(now)
+            self._longest_seconds = max(self._longest_seconds * _FADES, now - question.started_at)
+        self._finish(question, now)
+        if self._room:
+            self._let_on(is_answer=is_answer)
+
+    def _let_on(self, *, is_answer: bool) -> None:
+        if not self._in_flight:
+            self._room.unpark_all()
+        elif is_answer:
+            self._room.unpark()
 
     async def sweep(self) -> None:
         """Watch all deadlines for ever: ask again, or give up."""
@@ -312,13 +415,15 @@ class DnsExchange:
             self._doubtful.append(question)
             self._silence.doubt()
         else:
-            self._finish(question)
+            self._finish(question, self._now())
+            self._let_on(is_answer=False)
 
     def ask_again(self) -> None:
         """Ask again what was given up while the resolver may have been gone: it is there."""
         for question in self._doubtful:
-            question.losses = question.attempts = 0
-            question.is_asked_anew = True
+            if not question.is_ended:  # by a late reply
+                question.losses = question.attempts = 0
+                question.is_asked_anew = True
         self._queue.extendleft(self._doubtful)
         self._doubtful.clear()
         self._asked.set()
@@ -335,6 +440,43 @@ class DnsExchange:
                 question.reply = reply
                 return
         question.reply, question.failure = None, LookupStatus.TRUNCATED
+
+
+class _Together:
+    """Wakes who waits for questions asked together."""
+
+    __slots__ = ("_all_ended", "_ended", "_wanted")
+
+    def __init__(self) -> None:
+        self._ended = self._wanted = 0
+        self._all_ended = trio.Event()
+
+    def one_ended(self) -> None:
+        """Take note of a question that has ended."""
+        self._ended += 1
+        if self._ended == self._wanted:
+            self._all_ended.set()
+
+    async def most_ended(self, questions: Sequence[Question]) -> None:
+        """Wait until all have ended, or all were asked and hardly any ends any more."""
+        self._wanted = len(questions)
+        if not questions:
+            self._all_ended.set()
+        for _ in range(_MOST_LOOKS):
+            before = self._ended
+            with trio.move_on_after(_LOOK_SECONDS):
+                await self._all_ended.wait()
+                return
+            are_few = self._ended - before <= len(questions) // 100
+            if are_few and all(question.attempts for question in questions):
+                return
+
+
+def _question_or_none(name: str, query_type: QueryType, wake: Callable[[], object]) -> Question | None:
+    try:
+        return Question(name, query_type, wake=wake, is_read_later=True)
+    except DnsWireError:
+        return None
 
 
 def _random_ids() -> Iterator[int]:

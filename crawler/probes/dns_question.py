@@ -1,6 +1,6 @@
 """One question on its way to a resolver: what is sent, where replies are awaited, how it ended."""
 
-import trio
+from collections.abc import Callable
 
 from crawler.outcomes import LookupStatus
 from crawler.protocol.dns_wire import DnsReply, QueryType, encode_question, query_after_id
@@ -19,28 +19,42 @@ class Question:
         "ended_at",
         "failure",
         "is_asked_anew",
+        "is_ended",
         "is_late",
+        "is_read_later",
         "losses",
+        "octets",
         "reply",
         "sent",
         "started_at",
-        "task",
+        "wake",
     )
 
     def __init__(
-        self, name: str, query_type: QueryType, task: trio.lowlevel.Task, *, checking_disabled: bool
+        self,
+        name: str,
+        query_type: QueryType,
+        *,
+        checking_disabled: bool = False,
+        wake: Callable[[], object] | None = None,
+        is_read_later: bool = False,
     ) -> None:
         """Write the query. Raises DnsWireError for a name that cannot be sent."""
         wire = encode_question(name, query_type)
         self.asked = (wire, (name, query_type))
         self.body = query_after_id(wire, checking_disabled=checking_disabled)
         """The query without its id."""
-        self.task: trio.lowlevel.Task | None = task
-        """The task to wake; None as soon as the question is done."""
+        self.wake = wake
+        """Called when the question ends; None: nobody waits."""
+        self.is_ended = False
+        self.is_read_later = is_read_later
+        """A reply that looks like an answer ends the question without being read."""
         self.attempts = 0
         self.losses = 0
         """Attempts without a reply that count against the name."""
         self.reply: DnsReply | None = None
+        self.octets: bytes | None = None
+        """A reply that was not read yet."""
         self.failure = LookupStatus.TIMEOUT
         self.sent: list[tuple[Waiting, int]] = []
         """Where replies are awaited. All attempts stay open: a slow answer to the first is an answer."""

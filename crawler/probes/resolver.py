@@ -1,14 +1,19 @@
 """DNS lookups as the records hold them, from one recursive resolver."""
 
 import ipaddress
+import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import numpy as np
 import trio
+from numpy.typing import NDArray
 
 from crawler.outcomes import DnssecStatus, LookupStatus
 from crawler.probes.dns_exchange import DnsExchange, Exchange, open_exchange
+from crawler.probes.dns_question import Question
+from crawler.probes.plain_lookups import PlainLookups, plain_lookups
 from crawler.probes.uplink import Uplink
 from crawler.protocol.dns_wire import DnsReply, DnsWireError, QueryType, answer_chain
 from crawler.protocol.mx import sort_mx
@@ -35,8 +40,8 @@ _KEPT_ANSWERS = 2_000
 """Answers kept at most, the oldest half going first: what is asked twice is asked soon."""
 
 _SIGN_SECONDS = 0.3
-"""Between two looks at a SERVFAIL, and before the last is believed. A resolver with too much to do fails all
-that is asked in one moment; after a while it answers some of it, which is the sign to ask less at once."""
+"""At least so long between two looks at a SERVFAIL, and before the last is believed. A resolver with too much
+to do fails all that is asked in one moment; done with some it answers some: that is the sign to ask less."""
 
 _MOST_ROUNDS = 20
 """A SERVFAIL while the resolver has too much to do is looked at again up to this many times, at most twice
@@ -126,6 +131,8 @@ class Resolver:
         self._is_trusted = is_trusted
         self._in_flight: dict[_Key, _InFlight] = {}
         self._kept = _Kept()
+        self._asked: dict[_Key, Question] = {}
+        """Questions asked together with others, for which somebody will come."""
 
     @property
     def problem(self) -> str | None:
@@ -175,6 +182,19 @@ class Resolver:
         assert isinstance(lookup, TlsaLookup)
         return lookup
 
+    async def look_up_together(self, names: Sequence[str], query_type: QueryType) -> PlainLookups:
+        """Look up many distinct names; what is not plain is to be looked up one by one."""
+        if self._uplink is not None:
+            await self._uplink.until_there()
+        questions = await self._exchange.ask_together(names, query_type)
+        return plain_lookups(questions, query_type, is_trusted=self._is_trusted)
+
+    def expect(self, lookups: PlainLookups, are_left: NDArray[np.bool_]) -> None:
+        """Keep the questions of some names, which are looked up one by one next: they are not asked again."""
+        for question in itertools.compress(lookups.questions, are_left):
+            if question is not None:
+                self._asked[question.asked[1]] = question
+
     async def _look_up(self, name: str, query_type: QueryType) -> Lookup:
         """Return the answer: kept, awaited from a lookup under way, or looked up."""
         key = (name.lower(), query_type)
@@ -209,15 +229,21 @@ class Resolver:
         while True:
             if self._uplink is not None:
                 await self._uplink.until_there()
-            begun_at = trio.current_time()
-            answer, keep_until = await self._ask(name, query_type)
+            asked = self._asked.pop((name, query_type), None)
+            begun_at = asked.started_at if asked is not None and asked.attempts else trio.current_time()
+            answer, keep_until = await self._ask(name, query_type, asked)
             if answer.status in _ABOUT_THE_NAME or not await self.was_cut_off(begun_at):
                 return answer, keep_until
 
-    async def _ask(self, name: str, query_type: QueryType) -> tuple[Lookup, float | None]:
+    async def _ask(
+        self, name: str, query_type: QueryType, asked: Question | None
+    ) -> tuple[Lookup, float | None]:
         """Return the answer to a question, and until when it may be kept, if at all."""
         try:
-            exchange = await self._exchange.ask(name, query_type)
+            if asked is None:
+                exchange = await self._exchange.ask(name, query_type)
+            else:
+                exchange = await self._exchange.ended(asked)
         except DnsWireError:
             exchange = Exchange(None, LookupStatus.NAME_TOO_LONG, 0, 0.0, 0.0)
         status, targets, data = _read(exchange, name, query_type)
@@ -261,7 +287,10 @@ class Resolver:
     async def _is_to_be_asked_again(self, asked_at: float) -> bool:
         """Tell, when it is time to, whether a failure may be of our own making: the level was too high."""
         congestion = self._exchange.congestion
+        failed_at = trio.current_time()
         await trio.sleep(_SIGN_SECONDS)
+        while self._exchange.may_answer_since(failed_at):
+            await trio.sleep(_SIGN_SECONDS)
         if congestion.is_lower_than_at(asked_at):
             return True
         if asked_at < congestion.movable_at:
@@ -279,6 +308,7 @@ class Resolver:
         """
         second = await self._exchange.ask(name, query_type, checking_disabled=True)
         await trio.sleep(_SIGN_SECONDS)
+        await self._exchange.next_answer()
         third = await self._exchange.ask(name, query_type)
         attempts = first.attempts + second.attempts + third.attempts
         status = _read(third, name, query_type)[0]

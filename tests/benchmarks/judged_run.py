@@ -16,8 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from crawler.domain_list import ListedDomain
 from crawler.outcomes import DnssecStatus, Failure, LookupStatus, MxKind, SessionStage
+from crawler.preparing import list_domains
 from crawler.protocol.certificate import public_key_info, read_certificate
 from crawler.records import (
     AddressLookup,
@@ -35,7 +35,8 @@ from crawler.settings import Settings
 from crawler.stage import certificate_parts
 from crawler.storing.parquet_files import write_parquet
 from crawler.storing.run_folder import RunFolder
-from crawler.work_lists import gather_certificates, list_domains
+from crawler.work_lists import gather_certificates
+from tests.listing import listed_domains
 from tests.session_rows import ENCRYPTED, NOW, session
 from tests.verdicts.authority import Issued, issue, pem, reassemble
 
@@ -66,8 +67,8 @@ def make_run(run: RunFolder, sessions: int) -> Path:
     authority = _Authority.make()
     certificates = _write_certificates(run, authority, sessions // SESSIONS_PER_CERTIFICATE)
     hosts = range(sessions // 2)
-    listed = (ListedDomain(f"d{host:08}.example", host + 1, None) for host in hosts)
-    list_domains(run, listed, Settings(hello_name="scan.example", shard_size=_ROWS_PER_PART))
+    domains = listed_domains(f"d{host:08}.example" for host in hosts)
+    list_domains(run, domains, Settings(hello_name="scan.example", shard_size=_ROWS_PER_PART))
     for shard, start in enumerate(range(0, len(hosts), _ROWS_PER_PART)):
         part = hosts[start : start + _ROWS_PER_PART]
         run.write_part("domains", shard, [_domain(host) for host in part])

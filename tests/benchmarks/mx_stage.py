@@ -5,13 +5,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import trio
 
+from crawler.plain_domains import domain_rows
 from crawler.probes.resolver import Resolver, open_resolver
+from crawler.protocol.dns_wire import QueryType
 from crawler.protocol.mx import read_mx
 from crawler.records import Domain
 from crawler.settings import Settings
-from crawler.stage import Observation, Row, Stage
+from crawler.stage import Glance, Observation, Row, Stage
 
 PACED_SECONDS = 0.01
 """Between two questions of a paced survey: 100 a second."""
@@ -49,6 +52,16 @@ async def look_up(row: Row, tools: _Tools) -> Observation:
     return Observation({"domains": [observed]}, None)
 
 
+async def glance(rows: pa.Table, tools: _Tools) -> Glance:
+    """Look up the MX records of many domains together, as the resolve stage does."""
+    resolved_at = datetime.now(UTC)
+    mx = await tools.resolver.look_up_together(rows["domain"].to_pylist(), QueryType.MX)
+    is_plain = mx.replies.is_plain
+    tools.resolver.expect(mx, ~is_plain)
+    seen, left = rows.filter(pa.array(is_plain)), rows.filter(pa.array(~is_plain))
+    return Glance(domain_rows(seen, resolved_at, mx.take(is_plain), None, None), left.to_pylist())
+
+
 async def look_up_paced(row: Row, tools: _Tools) -> Observation:
     """Look up the MX records of a domain when it is its turn."""
     await trio.sleep_until(tools.next_at)
@@ -62,6 +75,7 @@ FAST = Stage(
     key=("domain",),
     open_tools=open_tools,
     observe=look_up,
+    glance=glance,
     in_flight="domains_in_flight",
 )
-PACED = replace(FAST, observe=look_up_paced)
+PACED = replace(FAST, observe=look_up_paced, glance=None)

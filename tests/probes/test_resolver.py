@@ -9,6 +9,7 @@ import dns.flags
 import dns.message
 import dns.rcode
 import dns.rdatatype
+import numpy as np
 import pytest
 import trio
 from hypothesis import given, settings
@@ -16,8 +17,8 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from crawler.outcomes import DnssecStatus, LookupStatus, UnusableExchange
-from crawler.probes.resolver import open_resolver
-from crawler.protocol.dns_wire import decode_reply
+from crawler.probes.resolver import Resolver, open_resolver
+from crawler.protocol.dns_wire import QueryType, decode_reply
 from crawler.records import AddressLookup, Lookup, MxRecord, TlsaRecord
 from tests.probes.dns_peer import Answer, DnsPeer, Question, resolver_with
 from tests.probes.peers import lab_settings
@@ -30,6 +31,28 @@ MX = f"{DOMAIN}. 300 IN MX 10 mx.{DOMAIN}."
 def jumping_clock() -> MockClock:
     """Return a clock that jumps when nothing has arrived for 10 ms: real datagrams need a moment."""
     return MockClock(autojump_threshold=0.01)
+
+
+@pytest.fixture(params=["alone", "together"], autouse=True)
+def way_of_asking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run every test twice: whoever was asked together with others first comes to the same lookup."""
+    look_up = Resolver._look_up
+
+    async def ask_together_first(resolver: Resolver, name: str, query_type: QueryType) -> Lookup:
+        key = (name.lower(), query_type)
+        if key not in resolver._in_flight and resolver._kept.get(key) is None:
+            lookups = await resolver.look_up_together([name.lower()], query_type)
+            resolver.expect(lookups, np.array([True]))
+        return await look_up(resolver, name, query_type)
+
+    if request.param == "together":
+        monkeypatch.setattr(Resolver, "_look_up", ask_together_first)
+    way: str = request.param
+    return way
+
+
+ALONE = pytest.mark.parametrize("way_of_asking", ["alone"], indirect=True)
+"""For tests of what names asked together cannot have: they are distinct."""
 
 
 def steps(lookup: Lookup) -> list[tuple[str, DnssecStatus]]:
@@ -179,6 +202,31 @@ async def test_what_does_not_answer_the_question_is_passed_over(
         lookup = await resolver.mx(DOMAIN)
     assert (lookup.status, lookup.attempts) == (LookupStatus.NOERROR, 1)
     assert [record.exchange for record in lookup.records] == [f"mx.{DOMAIN}"]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "replies", "ended"),
+    [
+        (1, "malformed", (LookupStatus.MALFORMED, 1)),
+        (1, "malformed answer", (LookupStatus.MALFORMED, 1)),
+        (2, "none malformed answer", (LookupStatus.MALFORMED, 2)),
+        (3, "none none malformed answer", (LookupStatus.MALFORMED, 3)),
+        (3, "none malformed answer", (LookupStatus.NOERROR, 3)),
+        (3, "malformed malformed malformed", (LookupStatus.MALFORMED, 3)),
+    ],
+)
+async def test_a_reply_cut_short_is_an_attempt_like_one_without_reply(
+    jumping_clock: MockClock, attempts: int, replies: str, ended: tuple[LookupStatus, int]
+) -> None:
+    def answer(question: Question) -> bytes | None:
+        octets = answer_mx(question).to_wire()
+        return {"none": None, "malformed": octets[:-14], "answer": octets}[
+            replies.split()[question.number - 1]
+        ]
+
+    async with resolver_with(answer, dns_attempts=attempts) as (resolver, _):
+        lookup = await resolver.mx(DOMAIN)
+    assert (lookup.status, lookup.attempts) == ended
 
 
 async def test_nothing_but_garbage_is_malformed(jumping_clock: MockClock) -> None:
@@ -483,6 +531,7 @@ async def test_a_name_that_cannot_be_asked_is_an_outcome_and_not_an_error(jumpin
     assert peer.questions == []
 
 
+@ALONE
 async def test_the_same_question_under_way_is_asked_once(jumping_clock: MockClock) -> None:
     answers: list[object] = []
     async with resolver_with(lambda q: answer_mx(q) if q.number > 1 else None) as (resolver, peer):
@@ -498,6 +547,7 @@ async def test_the_same_question_under_way_is_asked_once(jumping_clock: MockCloc
     assert all(answer is answers[0] for answer in answers)
 
 
+@ALONE
 async def test_whoever_waits_takes_over_when_the_asker_is_cancelled(jumping_clock: MockClock) -> None:
     asker = trio.CancelScope()
 
