@@ -8,7 +8,7 @@ LIST ?= datasets/lists/dotgov.csv
 RESOLVER_PORT ?= 5335
 
 .DELETE_ON_ERROR:
-.PHONY: report test check format resolver bench-dns bench-dns-million bench-sessions bench-judge bench-survey bench-survey-memory bench-survey-workers bench-scale bench-analysis dane-2019 dictionary sample requirements clean
+.PHONY: report test check format resolver bench-dns bench-dns-million bench-dns-recursion bench-sessions bench-judge bench-survey bench-survey-memory bench-survey-workers bench-scale bench-analysis dane-2019 dictionary sample requirements clean
 
 # Surveys the lab, unless RUN is a finished run: of that, what changed is made again. With a LIST the survey looks
 # itself whether RUN is a run of it.
@@ -38,9 +38,13 @@ format: $(VENV)/.ready-dev
 resolver:
 	$(PYTHON) -m crawler.unbound --port $(RESOLVER_PORT)
 
-# CPU per MX lookup beside zdns and massdns, against an NSD on loopback (docs/benchmarks.md).
+# CPU per MX lookup beside zdns, massdns and a bare loop in Go, against an NSD on loopback (docs/benchmarks.md).
 bench-dns: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.benchmarks.dns
+
+# How many questions in flight the shipped resolver bears, before far authorities (docs/benchmarks.md).
+bench-dns-recursion: $(VENV)/.ready-dev
+	$(BIN)/python -m tests.benchmarks.dns_recursion
 
 # A million names: flat memory, none lost, no answer changed by haste.
 bench-dns-million: $(VENV)/.ready-dev

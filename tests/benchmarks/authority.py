@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,7 @@ def open_authority(folder: Path, count: int) -> Iterator[Authority]:
     token = secrets.token_hex(16)
     write_zone(folder / "bench.zone", count, token)
     port = _free_port()
-    (folder / "nsd.conf").write_text(_configuration(folder, port))
+    (folder / "nsd.conf").write_text(configuration(folder, [f"{ADDRESS}@{port}"], ZONE))
     log = folder / "nsd.log"
     with log.open("wb") as file:
         server = subprocess.Popen(
@@ -90,11 +90,12 @@ def open_authority(folder: Path, count: int) -> Iterator[Authority]:
         _end(server)
 
 
-def _configuration(folder: Path, port: int) -> str:
+def configuration(folder: Path, endpoints: Sequence[str], zone: str) -> str:
+    """Return the configuration of one NSD for a zone in `bench.zone`; an endpoint is address@port."""
     return "\n".join(
         (
             "server:",
-            f"ip-address: {ADDRESS}@{port}",
+            *(f"ip-address: {endpoint}" for endpoint in endpoints),
             "server-count: 1",
             "minimal-responses: yes",
             'username: ""',
@@ -109,7 +110,7 @@ def _configuration(folder: Path, port: int) -> str:
             "remote-control:",
             "control-enable: no",
             "zone:",
-            f'name: "{ZONE}"',
+            f'name: "{zone}"',
             'zonefile: "bench.zone"',
             "",
         )

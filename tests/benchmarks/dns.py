@@ -1,6 +1,7 @@
-"""`make bench-dns`: CPU per MX lookup of a whole survey process, beside zdns and massdns.
+"""`make bench-dns`: CPU per MX lookup of a whole survey process, beside zdns, and beside the limits.
 
-All ask one NSD on loopback, in turns, for the same names. What NSD uses is counted apart.
+The limits are massdns and a bare loop in Go (`go_dns`), which look up names and do nothing else. All ask one
+NSD on loopback, in turns, for the same names. What NSD uses is counted apart.
 """
 
 import argparse
@@ -11,7 +12,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from tests.benchmarks.authority import Authority, AuthorityError, open_authority
-from tests.benchmarks.dns_contestants import OURS, Agreement, Contestant, compare, on_path
+from tests.benchmarks.calibration import judged, measure_dnspython
+from tests.benchmarks.dns_contestants import OURS, Agreement, Contestant, all_here, compare
 from tests.benchmarks.mail_names import write_list
 from tests.benchmarks.measuring import (
     FailedError,
@@ -29,6 +31,9 @@ from tests.benchmarks.mx_survey import read_usage
 START = "start"
 """Our survey of a single name: what starting its processes takes, whatever the list."""
 
+CALIBRATION = "dnspython"
+"""Not a contestant: how fast the machine is in this round (`calibration`)."""
+
 AT_MOST_OF_ZDNS = 0.4
 """The aim: CPU per lookup at most so much of zdns'."""
 
@@ -43,6 +48,7 @@ class Measurements:
         self.agreements: defaultdict[str, list[Agreement]] = defaultdict(list)
         self.target_seconds: defaultdict[str, list[float]] = defaultdict(list)
         self.processes: list[dict[str, Living]] = []
+        self.dnspython: list[dict[str, float]] = []
 
     def cpu_us(self, contestant: str) -> list[float]:
         """Return CPU per name in microseconds."""
@@ -59,7 +65,7 @@ def main() -> None:
     parser.add_argument("--names", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    contestants, missing = on_path()
+    contestants, missing = all_here()
     say(machine())
     try:
         with tempfile.TemporaryDirectory(prefix="bench-dns-") as folder:
@@ -80,7 +86,10 @@ def measure(folder: Path, contestants: list[Contestant], names: int, rounds: int
     by_name = {contestant.name: contestant for contestant in contestants}
     with open_authority(folder / "nsd", names) as authority:
         say(f"{authority.version}; {names:,} names; {rounds} rounds; {', '.join(by_name)} in turns")
-        for number, name in turns([*by_name, START], rounds):
+        for number, name in turns([*by_name, START, CALIBRATION], rounds):
+            if name == CALIBRATION:
+                measured.dnspython.append(measure_dnspython())
+                continue
             scratch = folder / "scratch"
             scratch.mkdir()
             if name == START:
@@ -108,7 +117,7 @@ def _run(contestant: Contestant, names: Path, scratch: Path, authority: Authorit
     return run_measured(contestant.command(names, scratch, authority.endpoint), scratch / "output")
 
 
-def report(measured: Measurements, contestants: list[Contestant], missing: list[str]) -> None:
+def report(measured: Measurements, contestants: list[Contestant], missing: dict[str, str]) -> None:
     """Print medians over the rounds, with lowest and highest."""
     say("\nCPU per lookup of the whole process with its children, us: median (lowest..highest)")
     for contestant in contestants:
@@ -119,16 +128,21 @@ def report(measured: Measurements, contestants: list[Contestant], missing: list[
         say(f"    beside it NSD: {Spread.of(target_us).shown(1)}")
         worst = min(measured.agreements[name], key=lambda agreement: agreement.agreed)
         say(f"    worst round: {worst}")
-    _report_parts(measured)
+        if contestant is OURS:
+            _report_parts(measured)
     ours = measured.cpu_us(OURS.name)
     for contestant in contestants[1:]:
         ratio = ratios(ours, measured.cpu_us(contestant.name))
         say(f"ours / {contestant.name}, pair by pair: {ratio.shown(3)}")
-        if contestant.name == "zdns":
+        if contestant.limit is not None:
+            say(f"  the distance to a limit: {contestant.limit}")
+        else:
             verdict = "reached" if ratio.median <= AT_MOST_OF_ZDNS else "not reached"
             say(f"  aim: at most {AT_MOST_OF_ZDNS}: {verdict}")
-    for name in missing:
-        say(f"not compared with {name}: it is not on PATH (README: Benchmarks)")
+    for line in judged(ours, measured.dnspython):
+        say(line)
+    for name, reason in missing.items():
+        say(f"not compared with {name}: {reason} (README: Benchmarks)")
 
 
 def _report_parts(measured: Measurements) -> None:

@@ -1,7 +1,9 @@
 """Who looks up MX records in the DNS benchmarks: the command of each, and how its answers are read."""
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +15,7 @@ import pyarrow.parquet as pq
 
 from crawler.storing.run_folder import RunFolder
 from tests.benchmarks.mail_names import Answer, number_of, truth_of
+from tests.servers.namespace import ROOT
 
 Answers = Iterator[tuple[str, Answer]]
 
@@ -26,12 +29,21 @@ class Contestant:
     """From the list, an empty folder for what is written, and the resolver as address:port."""
     read_answers: Callable[[Path], Answers]
     """From that folder."""
+    why_missing: Callable[[], str | None] = lambda: None
+    """Why it cannot take part on this machine, if it cannot."""
+    limit: str | None = None
+    """Of a program that does much less than a survey: what it is the limit of."""
 
 
-def on_path() -> tuple[list[Contestant], list[str]]:
-    """Return the contestants that are here, ours first, and the names of those that are missing."""
-    present = [peer for peer in _PEERS if shutil.which(peer.name)]
-    return [OURS, *present], [peer.name for peer in _PEERS if peer not in present]
+def all_here() -> tuple[list[Contestant], dict[str, str]]:
+    """Return the contestants that are here, ours first, and why each of the others is missing."""
+    reasons = {contestant: contestant.why_missing() for contestant in (OURS, *_PEERS)}
+    here = [contestant for contestant, reason in reasons.items() if reason is None]
+    return here, {contestant.name: reason for contestant, reason in reasons.items() if reason is not None}
+
+
+def _unless_on_path(program: str) -> Callable[[], str | None]:
+    return lambda: None if shutil.which(program) else f"no {program} on PATH"
 
 
 # --- ours ----------------------------------------------------------------------------------------------
@@ -73,7 +85,11 @@ def _zdns_command(names: Path, folder: Path, resolver: str) -> list[str]:
 
 
 def _read_zdns(folder: Path) -> Answers:
-    for line in _json_lines(folder / "zdns.jsonl"):
+    return _read_lines_of_zdns(folder / "zdns.jsonl")
+
+
+def _read_lines_of_zdns(path: Path) -> Answers:
+    for line in _json_lines(path):
         result = line["results"]["MX"]
         answers = (result.get("data") or {}).get("answers") or ()
         records = [(answer["preference"], answer["answer"]) for answer in answers if answer["type"] == "MX"]
@@ -99,9 +115,53 @@ def _read_massdns(folder: Path) -> Answers:
         yield line["name"].rstrip("."), _answer(line["status"], records)
 
 
+# --- a bare loop in Go ---------------------------------------------------------------------------------
+
+_GO_SOURCE = Path(__file__).parent / "go_dns"
+_GO_PROGRAM = ROOT / ".cache" / "bench-dns" / "go-dns"
+
+
+def _build_go_dns() -> str | None:
+    """Build the program, which takes a moment the second time; return why that failed, if it did."""
+    go = shutil.which("go")
+    if go is None:
+        return "no go on PATH"
+    built = subprocess.run(
+        [go, "build", "-buildvcs=false", "-o", str(_GO_PROGRAM), "."],
+        cwd=_GO_SOURCE,
+        # The versions and hashes in go.mod and go.sum, or none.
+        env={**os.environ, "GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return f"go build: {built.stderr.strip()}" if built.returncode else None
+
+
+def _go_dns_command(names: Path, folder: Path, resolver: str) -> list[str]:
+    return [str(_GO_PROGRAM), str(names), str(folder / "go-dns.jsonl"), resolver]
+
+
+def _read_go_dns(folder: Path) -> Answers:
+    return _read_lines_of_zdns(folder / "go-dns.jsonl")
+
+
 _PEERS = (
-    Contestant("zdns", _zdns_command, _read_zdns),
-    Contestant("massdns", _massdns_command, _read_massdns),
+    Contestant("zdns", _zdns_command, _read_zdns, _unless_on_path("zdns")),
+    Contestant(
+        "go-dns",
+        _go_dns_command,
+        _read_go_dns,
+        _build_go_dns,
+        limit="a bare loop on miekg/dns, the Go library under zdns, without what makes a scanner; not zdns",
+    ),
+    Contestant(
+        "massdns",
+        _massdns_command,
+        _read_massdns,
+        _unless_on_path("massdns"),
+        limit="looking up names in C, and nothing else",
+    ),
 )
 
 

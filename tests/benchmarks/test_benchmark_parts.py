@@ -11,13 +11,15 @@ import dns.message
 import dns.rrset
 import pytest
 
-from tests.benchmarks import dns_contestants
+from tests.benchmarks import calibration, dns_contestants
 from tests.benchmarks.authority import Authority, AuthorityError
 from tests.benchmarks.dns_contestants import Contestant, compare
+from tests.benchmarks.dns_recursion import count_wrong
+from tests.benchmarks.far_authorities import expected
 from tests.benchmarks.mail_names import Answer, name_of, number_of, truth_of, write_zone
 from tests.benchmarks.measuring import FailedError, Spread, ratios, run_measured, turns
 
-ZDNS, MASSDNS = dns_contestants._PEERS
+ZDNS, GO_DNS, MASSDNS = dns_contestants._PEERS
 
 # As each tool writes it.
 ZDNS_LINES = (
@@ -52,6 +54,37 @@ ZDNS_LINES = (
     {"name": name_of(8), "results": {"MX": {"status": "NXDOMAIN"}}},
     {"name": name_of(9), "results": {"MX": {"status": "TIMEOUT"}}},
 )
+GO_DNS_LINES = (
+    {
+        "name": name_of(1),
+        "results": {
+            "MX": {
+                "data": {
+                    "answers": [
+                        {
+                            "type": "MX",
+                            "class": "IN",
+                            "name": f"{name_of(1)}.",
+                            "ttl": 3600,
+                            "preference": preference,
+                            "answer": exchange,
+                        }
+                        for preference, exchange in ((20, "mx2.p1.example."), (10, "mx1.p1.example."))
+                    ],
+                    "flags": {"response": True, "opcode": 0, "error_code": 0},
+                    "protocol": "udp",
+                    "resolver": "127.0.0.1:5300",
+                },
+                "duration": 0.01,
+                "status": "NOERROR",
+                "timestamp": "2026-11-22T14:00:00Z",
+            }
+        },
+    },
+    {"name": name_of(7), "results": {"MX": {"data": {"protocol": "udp"}, "status": "NOERROR"}}},
+    {"name": name_of(8), "results": {"MX": {"data": {"protocol": "udp"}, "status": "NXDOMAIN"}}},
+    {"name": name_of(9), "results": {"MX": {"duration": 9.0, "status": "TIMEOUT"}}},
+)
 MASSDNS_LINES = (
     {
         "name": f"{name_of(1)}.",
@@ -72,8 +105,12 @@ MASSDNS_LINES = (
 
 @pytest.mark.parametrize(
     ("contestant", "file", "lines"),
-    [(ZDNS, "zdns.jsonl", ZDNS_LINES), (MASSDNS, "massdns.jsonl", MASSDNS_LINES)],
-    ids=["zdns", "massdns"],
+    [
+        (ZDNS, "zdns.jsonl", ZDNS_LINES),
+        (GO_DNS, "go-dns.jsonl", GO_DNS_LINES),
+        (MASSDNS, "massdns.jsonl", MASSDNS_LINES),
+    ],
+    ids=["zdns", "go-dns", "massdns"],
 )
 def test_the_answers_of_a_peer_are_read_in_our_words(
     contestant: Contestant, file: str, lines: tuple[object, ...], tmp_path: Path
@@ -82,6 +119,51 @@ def test_the_answers_of_a_peer_are_read_in_our_words(
     answers = dict(contestant.read_answers(tmp_path))
     truth = {name_of(number): truth_of(number) for number in (1, 7, 8)}
     assert answers == {**truth, name_of(9): ("timeout", ())}
+
+
+def test_a_contestant_that_is_not_here_is_named_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    here, missing = dns_contestants.all_here()
+    assert [contestant.name for contestant in here] == ["ours"]
+    assert missing == {
+        "zdns": "no zdns on PATH",
+        "go-dns": "no go on PATH",
+        "massdns": "no massdns on PATH",
+    }
+
+
+def test_the_program_in_go_is_built_of_what_its_sums_name() -> None:
+    source = Path(dns_contestants.__file__).parent / "go_dns"
+    required = [
+        line.replace("require", "").replace("// indirect", "").split()
+        for line in (source / "go.mod").read_text().splitlines()
+        if " v" in line
+    ]
+    sums = (source / "go.sum").read_text()
+    assert [module for module, _version in required] == [
+        "github.com/miekg/dns",
+        "golang.org/x/net",
+        "golang.org/x/sys",
+    ]
+    assert all(f"{module} {version} h1:" in sums for module, version in required)
+
+
+@pytest.mark.parametrize(
+    ("ours_us", "verdicts"),
+    [(18.0, ["reached", "reached"]), (20.0, ["reached", "not reached"]), (50.0, ["not reached"] * 2)],
+)
+def test_the_aim_is_that_of_this_machine(ours_us: float, verdicts: list[str]) -> None:
+    took = {calibration.READING: 125.0, calibration.WRITING: 22.8}
+    lines = calibration.judged([ours_us, ours_us], [took, took])
+    assert "so 45 us there are 22.5 (22.5..22.5) here" in lines[1]
+    assert "so 45 us there are 18.0 (18.0..18.0) here" in lines[4]
+    assert [line.rpartition(": ")[2] for line in (lines[2], lines[5])] == verdicts
+
+
+def test_dnspython_is_timed() -> None:
+    assert all(microseconds > 1 for microseconds in calibration.measure_dnspython().values())
 
 
 def test_the_truth_has_every_kind_of_answer() -> None:
@@ -117,6 +199,15 @@ def test_what_is_lost_or_wrong_is_counted(changed: dict[int, Answer | None], agr
     answers = [(name_of(number), answer) for number, answer in given.items() if answer is not None]
     found = compare(answers, 10)
     assert (found.agreed, found.lost, found.is_whole) == (agreed, lost, agreed == 10)
+
+
+def test_what_recursion_gets_wrong_is_counted_by_status() -> None:
+    right = {name_of(number): expected(number) for number in range(200)}
+    assert {status for status, _records in right.values()} == {"noerror", "nodata", "nxdomain", "servfail"}
+    assert not count_wrong(right, 200)
+    changed = {**right, name_of(1): ("servfail", ()), name_of(9): ("timeout", ())}
+    del changed[name_of(2)]
+    assert count_wrong(changed, 200) == {"servfail for noerror": 1, "timeout for servfail": 1, "lost": 1}
 
 
 def test_a_second_answer_about_a_name_hides_no_other() -> None:
