@@ -19,9 +19,9 @@ report: $(VENV)/.ready
 		set -x; $(BIN)/starttls-survey run $(LIST) --out $(RUN) --lab; \
 	fi
 
-# As many at a time as there are cores; then, alone, what goes by the clock.
+# As many at a time as there are cores, what takes long first (tests/conftest.py); then, alone, what goes by the clock.
 test: check
-	$(BIN)/python -m pytest -m 'not alone' --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest -m 'not alone' --numprocesses auto --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest -m alone
 
 # What can be said of the code without running it.

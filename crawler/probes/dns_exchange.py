@@ -5,10 +5,9 @@ than the question; one task watches all deadlines, since a cancel scope per ques
 No more questions are in flight than the resolver bears (`congestion`); the others wait for their turn.
 """
 
-import os
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import product
@@ -19,16 +18,14 @@ import trio
 from crawler.outcomes import LookupStatus
 from crawler.probes.congestion import Congestion
 from crawler.probes.dns_question import Question, Waiting
+from crawler.probes.dns_sockets import connected, random_ids
 from crawler.probes.dns_tcp import reply_over_tcp
-from crawler.probes.reach import family_of
 from crawler.probes.silence import Silence
+from crawler.probes.together import Together
 from crawler.protocol.dns_wire import DnsReply, DnsWireError, QueryType, decode_reply
 
 _SOCKETS = 4
 """Each with an ephemeral port: a forged reply must guess port and id (RFC 5452 s4.5)."""
-
-_RECEIVE_BUFFER = 4 * 1024 * 1024
-"""Octets asked of the kernel, which may give less: a burst of replies must not be lost to a busy moment."""
 
 _DATAGRAM_LIMIT = 4096
 _DRAIN_LIMIT = 256
@@ -50,12 +47,6 @@ _LOOKS_LIKE_AN_ANSWER = frozenset(
     if high & 0b1111_1010 == 0b1000_0000 and low & 0b1111 in _ANSWERS
 )
 """Flags and question count of a whole reply to a query: QR set, opcode 0, TC clear, one question."""
-
-_LOOK_SECONDS = 0.3
-"""Questions asked together are waited for as long as some are still to be asked, or more than one in a
-hundred end in such a time: the few slowest shall not hold up all."""
-_MOST_LOOKS = 30
-"""How long they are waited for in any case."""
 
 _FADES = 0.995
 """What is left of the longest time that an answer took, with each answer since."""
@@ -122,7 +113,7 @@ class DnsExchange:
         self._attempts = attempts
         self._now = trio.lowlevel.current_clock().current_time
         self._turn = 0
-        self._ids = _random_ids()
+        self._ids = random_ids()
         self._in_flight: dict[Question, float] = {}
         """When each is to be asked again, in that order."""
         self._queue: deque[Question] = deque()
@@ -146,7 +137,7 @@ class DnsExchange:
         self.endpoints: list[tuple[socket.socket, Waiting]] = []
         try:
             for _ in range(_SOCKETS):
-                self.endpoints.append((_connected(address, port), {}))
+                self.endpoints.append((connected(address, port), {}))
         except OSError:
             self.close()
             raise
@@ -180,7 +171,7 @@ class DnsExchange:
         them with `ended`, or gives them up with `forget`. Replies that look like an answer are not read yet.
         None stands for a name that cannot be sent.
         """
-        together = _Together()
+        together = Together()
         questions = [_question_or_none(name, query_type, together.one_ended) for name in names]
         asked = [question for question in questions if question is not None]
         self._behind.extend(asked)
@@ -442,58 +433,8 @@ class DnsExchange:
         question.reply, question.failure = None, LookupStatus.TRUNCATED
 
 
-class _Together:
-    """Wakes who waits for questions asked together."""
-
-    __slots__ = ("_all_ended", "_ended", "_wanted")
-
-    def __init__(self) -> None:
-        self._ended = self._wanted = 0
-        self._all_ended = trio.Event()
-
-    def one_ended(self) -> None:
-        """Take note of a question that has ended."""
-        self._ended += 1
-        if self._ended == self._wanted:
-            self._all_ended.set()
-
-    async def most_ended(self, questions: Sequence[Question]) -> None:
-        """Wait until all have ended, or all were asked and hardly any ends any more."""
-        self._wanted = len(questions)
-        if not questions:
-            self._all_ended.set()
-        for _ in range(_MOST_LOOKS):
-            before = self._ended
-            with trio.move_on_after(_LOOK_SECONDS):
-                await self._all_ended.wait()
-                return
-            are_few = self._ended - before <= len(questions) // 100
-            if are_few and all(question.attempts for question in questions):
-                return
-
-
 def _question_or_none(name: str, query_type: QueryType, wake: Callable[[], object]) -> Question | None:
     try:
         return Question(name, query_type, wake=wake, is_read_later=True)
     except DnsWireError:
         return None
-
-
-def _random_ids() -> Iterator[int]:
-    """Give unpredictable message ids; one call of the system for many."""
-    while True:
-        yield from memoryview(os.urandom(1024)).cast("H")
-
-
-def _connected(address: str, port: int) -> socket.socket:
-    """Return a UDP socket that takes datagrams from this address and port only."""
-    family = socket.AF_INET6 if family_of(address) == 6 else socket.AF_INET
-    endpoint = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        endpoint.setblocking(False)
-        endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        endpoint.connect((address, port))
-    except OSError as error:
-        endpoint.close()
-        raise OSError(error.errno, error.strerror, f"resolver {address} port {port}") from None
-    return endpoint

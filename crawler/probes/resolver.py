@@ -11,41 +11,23 @@ import trio
 from numpy.typing import NDArray
 
 from crawler.outcomes import DnssecStatus, LookupStatus
+from crawler.probes.answers import ANSWERED, read_answer
 from crawler.probes.dns_exchange import DnsExchange, Exchange, open_exchange
 from crawler.probes.dns_question import Question
 from crawler.probes.plain_lookups import PlainLookups, plain_lookups
+from crawler.probes.servfail import look_again
 from crawler.probes.uplink import Uplink
-from crawler.protocol.dns_wire import DnsReply, DnsWireError, QueryType, answer_chain
+from crawler.protocol.dns_wire import DnsReply, DnsWireError, QueryType
 from crawler.protocol.mx import sort_mx
 from crawler.protocol.text import printable
 from crawler.records import AddressLookup, CnameStep, Lookup, MxLookup, TlsaLookup, TlsaRecord, TxtLookup
 from crawler.settings import Settings, resolver_endpoint, system_resolver
 
-_STATUS_OF_RCODE = {
-    0: LookupStatus.NOERROR,
-    1: LookupStatus.FORMERR,
-    2: LookupStatus.SERVFAIL,
-    3: LookupStatus.NXDOMAIN,
-    4: LookupStatus.NOTIMP,
-    5: LookupStatus.REFUSED,
-}
-
-_ANSWERED = frozenset({LookupStatus.NOERROR, LookupStatus.NODATA, LookupStatus.NXDOMAIN})
-"""Statuses that say something about the name; all others say something about the lookup."""
-
-_ABOUT_THE_NAME = _ANSWERED | {LookupStatus.NAME_TOO_LONG}
+_ABOUT_THE_NAME = ANSWERED | {LookupStatus.NAME_TOO_LONG}
 """No other network would change it."""
 
 _KEPT_ANSWERS = 2_000
 """Answers kept at most, the oldest half going first: what is asked twice is asked soon."""
-
-_SIGN_SECONDS = 0.3
-"""At least so long between two looks at a SERVFAIL, and before the last is believed. A resolver with too much
-to do fails all that is asked in one moment; done with some it answers some: that is the sign to ask less."""
-
-_MOST_ROUNDS = 20
-"""A SERVFAIL while the resolver has too much to do is looked at again up to this many times, at most twice
-for each time that the level is lowered: eight times bring it from 1000, the default, to the least."""
 
 _NEGATIVE_TTL_SECONDS = 60
 """How long a denial is kept. Its own TTL stands in the SOA record (RFC 2308 s5), which is not read."""
@@ -246,11 +228,11 @@ class Resolver:
                 exchange = await self._exchange.ended(asked)
         except DnsWireError:
             exchange = Exchange(None, LookupStatus.NAME_TOO_LONG, 0, 0.0, 0.0)
-        status, targets, data = _read(exchange, name, query_type)
+        status, targets, data = read_answer(exchange, name, query_type)
         dnssec_status = self._judge(status, exchange.reply)
         if status is LookupStatus.SERVFAIL and self._is_trusted:
-            exchange, is_bogus = await self._look_again(exchange, name, query_type)
-            status, targets, data = _read(exchange, name, query_type)
+            exchange, is_bogus = await look_again(self._exchange, exchange, name, query_type)
+            status, targets, data = read_answer(exchange, name, query_type)
             dnssec_status = DnssecStatus.BOGUS if is_bogus else self._judge(status, exchange.reply)
         answer = _RECORD_OF_TYPE[query_type](
             data,
@@ -263,62 +245,6 @@ class Resolver:
         )
         ttl = _seconds_to_keep(status, exchange.reply)
         return answer, exchange.ended_at + ttl if ttl else None
-
-    async def _look_again(self, first: Exchange, name: str, query_type: QueryType) -> tuple[Exchange, bool]:
-        """Look at a SERVFAIL again; return what is to be believed, and whether that is a bogus answer.
-
-        A resolver that fails what it has no time for fails the other looks too. So none of them counts
-        while the number of questions in flight comes down to what it bears: then all is asked again.
-        """
-        believed, is_bogus = await self._look_twice_more(first, name, query_type)
-        asked_at = first.started_at
-        for _ in range(_MOST_ROUNDS):
-            is_failure = _read(believed, name, query_type)[0] is LookupStatus.SERVFAIL
-            if not is_failure or not await self._is_to_be_asked_again(asked_at):
-                break
-            again = await self._exchange.ask(name, query_type)
-            asked_at = again.started_at
-            again = again._replace(attempts=believed.attempts + again.attempts, started_at=first.started_at)
-            believed, is_bogus = again, False
-            if _read(again, name, query_type)[0] is LookupStatus.SERVFAIL:
-                believed, is_bogus = await self._look_twice_more(again, name, query_type)
-        return believed, is_bogus
-
-    async def _is_to_be_asked_again(self, asked_at: float) -> bool:
-        """Tell, when it is time to, whether a failure may be of our own making: the level was too high."""
-        congestion = self._exchange.congestion
-        failed_at = trio.current_time()
-        await trio.sleep(_SIGN_SECONDS)
-        while self._exchange.may_answer_since(failed_at):
-            await trio.sleep(_SIGN_SECONDS)
-        if congestion.is_lower_than_at(asked_at):
-            return True
-        if asked_at < congestion.movable_at:
-            await trio.sleep_until(congestion.movable_at)
-            return True
-        return False
-
-    async def _look_twice_more(
-        self, first: Exchange, name: str, query_type: QueryType
-    ) -> tuple[Exchange, bool]:
-        """Look at a SERVFAIL without validation, then as at first; return as `_look_again`.
-
-        A question that is answered without validation failed in validation, or for a moment only. So it is
-        asked a third time, and an answer then is the answer.
-        """
-        second = await self._exchange.ask(name, query_type, checking_disabled=True)
-        await trio.sleep(_SIGN_SECONDS)
-        await self._exchange.next_answer()
-        third = await self._exchange.ask(name, query_type)
-        attempts = first.attempts + second.attempts + third.attempts
-        status = _read(third, name, query_type)[0]
-        believed = first
-        if status in _ANSWERED:
-            believed = third
-            self._exchange.congestion.lower(third.ended_at)
-        believed = believed._replace(attempts=attempts, started_at=first.started_at, ended_at=third.ended_at)
-        is_answered_unchecked = _read(second, name, query_type)[0] in _ANSWERED
-        return believed, is_answered_unchecked and status is LookupStatus.SERVFAIL
 
     async def _judge_steps(
         self, name: str, targets: Sequence[str], dnssec_status: DnssecStatus
@@ -336,7 +262,7 @@ class Resolver:
 
     async def _judge_step(self, owner: str, target: str) -> DnssecStatus:
         alone = await self._look_up(owner, QueryType.CNAME)
-        if alone.status in _ANSWERED and [step.target for step in alone.cname_chain] != [target]:
+        if alone.status in ANSWERED and [step.target for step in alone.cname_chain] != [target]:
             return DnssecStatus.INDETERMINATE  # the alias has changed meanwhile
         return alone.dnssec_status
 
@@ -344,32 +270,13 @@ class Resolver:
         """Return the security of an answer or denial; SERVFAIL needs a second look (RFC 4033 s5)."""
         if not self._is_trusted:
             return DnssecStatus.UNVALIDATED
-        if reply is None or status not in _ANSWERED:
+        if reply is None or status not in ANSWERED:
             return DnssecStatus.INDETERMINATE
         return DnssecStatus.SECURE if reply.authentic_data else DnssecStatus.INSECURE
 
 
-def _read(
-    exchange: Exchange, name: str, query_type: QueryType
-) -> tuple[LookupStatus, tuple[str, ...], list[Any]]:
-    """Return how a question ended, where its CNAME records lead, and the data of its records, by type."""
-    reply = exchange.reply
-    if reply is None:
-        return exchange.failure, (), []
-    status = _STATUS_OF_RCODE.get(reply.rcode, LookupStatus.OTHER_RCODE)
-    if status not in _ANSWERED:
-        return status, (), []
-    try:
-        targets, records = answer_chain(reply, name, query_type)
-    except DnsWireError:
-        return LookupStatus.MALFORMED, (), []
-    if status is LookupStatus.NXDOMAIN:
-        return status, targets, []
-    return status if records else LookupStatus.NODATA, targets, [record.data for record in records]
-
-
 def _seconds_to_keep(status: LookupStatus, reply: DnsReply | None) -> int:
-    if reply is None or status not in _ANSWERED:
+    if reply is None or status not in ANSWERED:
         return 0
     if status is LookupStatus.NOERROR:
         return min([record.ttl for record in reply.answers])

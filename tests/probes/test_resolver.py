@@ -422,7 +422,7 @@ async def test_loopback_and_named_resolvers_are_trusted(
     address: str, trusted: tuple[str, ...], is_trusted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "crawler.probes.dns_exchange._connected", lambda *_: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        "crawler.probes.dns_exchange.connected", lambda *_: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     )
     async with open_resolver(lab_settings(resolver=address, trusted_resolvers=trusted)) as resolver:
         assert resolver._is_trusted is is_trusted
