@@ -1,9 +1,11 @@
 """The queries between the stages."""
 
+import gc
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,7 +16,7 @@ from crawler.records import Certificate, Domain, MxLookup, MxRecord
 from crawler.schema import to_table
 from crawler.settings import Settings
 from crawler.stage import certificate_parts, read_work, shard_sizes, work_list
-from crawler.storing.parquet_files import write_parquet
+from crawler.storing.parquet_files import write_parquet, write_parquet_batches
 from crawler.storing.run_folder import RunFolder
 from crawler.work_lists import (
     gather_certificates,
@@ -139,3 +141,17 @@ def test_a_certificate_that_many_shards_saw_stands_once(run: RunFolder) -> None:
 def test_a_run_without_certificates_has_an_empty_table(run: RunFolder) -> None:
     gather_certificates(run)
     assert list(run.read_part("certificates", 0)) == []
+
+
+def test_reading_a_shard_leaves_nothing_that_only_a_search_for_cycles_would_free(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    rows = pa.table({"domain": ["a.example", "b.example"], "shard": [0, 1]})
+    write_parquet_batches(work_list(run, "resolve"), rows.schema, rows.to_batches(max_chunksize=1))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(50):
+            assert [row["domain"] for row in read_work(run, "resolve", 1)] == ["b.example"]
+        assert gc.collect() < 50
+    finally:
+        gc.enable()
