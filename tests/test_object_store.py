@@ -14,14 +14,7 @@ from analysis.whole_file import whole_file
 from crawler.storing.object_store import ObjectPath, place, written_since
 from crawler.storing.parquet_files import count_rows, open_parquet, write_parquet, write_parquet_batches
 from crawler.storing.whole_file import WholeFile, remove_folder
-from tests.servers.object_store import new_bucket, object_store
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Run a store."""
-    with object_store() as address:
-        yield address
+from tests.servers.object_store import new_bucket, store_address  # noqa: F401 (a fixture)
 
 
 @pytest.fixture

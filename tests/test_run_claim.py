@@ -20,17 +20,10 @@ from crawler.storing.hold import HELD_SECONDS, boot_seconds, holds
 from crawler.storing.object_store import ObjectPath, place
 from crawler.storing.run_folder import RunFolder
 from crawler.storing.whole_file import remove_folder
-from tests.servers.object_store import new_bucket, object_store
+from tests.servers.object_store import new_bucket, store_address  # noqa: F401 (a fixture)
 from tests.test_heartbeat import wait_for
 
 LOST = r"the claim on the run was not renewed for 60 seconds \(.*\): '{}'"
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Run a store."""
-    with object_store() as address:
-        yield address
 
 
 @pytest.fixture

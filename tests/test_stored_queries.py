@@ -1,7 +1,6 @@
 """Queries over the tables of a run in an object store: read by many threads, and when the store fails."""
 
 import threading
-from collections.abc import Iterator
 from random import Random
 
 import pyarrow as pa
@@ -11,16 +10,9 @@ from crawler.storing.object_queries import ObjectFiles
 from crawler.storing.parquet_files import write_parquet_batches
 from crawler.storing.run_database import RunDatabase, parts, run_database
 from crawler.storing.run_folder import RunFolder
-from tests.servers.object_store import new_bucket, object_store
+from tests.servers.object_store import new_bucket, store_address  # noqa: F401 (a fixture)
 
 ROWS = 20_000
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Run a store."""
-    with object_store() as address:
-        yield address
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from crawler.storing import run_lock
 from crawler.storing.run_database import run_database
 from crawler.storing.run_folder import RunFolder, RunFolderError
 from crawler.survey import finish
-from tests.servers.object_store import KEY, SECRET, new_bucket, object_store
+from tests.servers.object_store import KEY, SECRET, new_bucket, store_address  # noqa: F401 (a fixture)
 from tests.surviving import Surveyed, differences, observed, surveyed_lab
 from tests.test_engine import Counts
 from tests.test_lab_run import finished as completed
@@ -39,13 +39,6 @@ from tests.test_mending import (
 
 SURVEYED = 16
 """Names in the list of the run that the lab is surveyed by."""
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Run a store."""
-    with object_store() as address:
-        yield address
 
 
 @pytest.fixture

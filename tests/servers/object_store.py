@@ -35,6 +35,13 @@ def object_store(address: str = "127.0.0.1:0") -> Iterator[str]:
     server.stop()
 
 
+@pytest.fixture(scope="module", name="address")
+def store_address() -> Iterator[str]:
+    """Run a store for the tests of a file."""
+    with object_store() as address:
+        yield address
+
+
 def new_bucket(address: str) -> ObjectPath:
     """Return a bucket that nobody had before: the file system of each is kept for the process."""
     files = pafs.S3FileSystem(
